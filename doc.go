@@ -1,0 +1,2 @@
+// Package nn builds, trains and runs neural networks.
+package nn
