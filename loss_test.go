@@ -510,10 +510,10 @@ func TestLossPanics(t *testing.T) {
 	m := func(rows, cols int, v ...float64) *Matrix { return NewMatrix(rows, cols, v...) }
 	tests := []struct {
 		call func()
-		want string
+		want string // parts of the message, the first at its start
 	}{
 		{func() { MSE.Eval(nil, m(4, 3), m(4, 2)) }, "nn: MSE: 4×3 and 4×2 do not fit"},
-		{func() { MSE.Eval(m(2, 3), m(4, 3), m(4, 3)) }, "nn: MSE: result is 4×3 but receiver is 2×3"},
+		{func() { MSE.Eval(m(2, 3), m(4, 3), m(4, 3)) }, "nn: MSE: …4×3…2×3"},
 		{func() { MAE.Eval(nil, m(4, 3), m(3, 3)) }, "nn: MAE: 4×3 and 3×3"},
 		{func() { Huber(1).Eval(nil, m(4, 3), m(3, 3)) }, "nn: Huber: 4×3 and 3×3"},
 		{func() { Huber(0) }, "nn: Huber: delta 0 is not positive"},
@@ -527,7 +527,7 @@ func TestLossPanics(t *testing.T) {
 		{func() { KLDivergence.(fused).evalLogits(nil, m(4, 3), m(4, 1)) }, "nn: KLDivergence: 4×3 and 4×1"},
 		{func() { CrossEntropy.Eval(nil, m(4, 3), m(4, 2)) }, "nn: CrossEntropy: 4×3 and 4×2 do not fit; targets are 4×3, or 4×1 for class indices"},
 		{func() { CrossEntropy.Eval(nil, m(4, 3), m(3, 1)) }, "nn: CrossEntropy: 4×3 and 3×1"},
-		{func() { CrossEntropy.(fused).evalLogits(m(3, 3), m(4, 3), m(4, 1)) }, "nn: CrossEntropy: result is 4×3 but receiver is 3×3"},
+		{func() { CrossEntropy.(fused).evalLogits(m(3, 3), m(4, 3), m(4, 1)) }, "nn: CrossEntropy: …4×3…3×3"},
 		{func() { CrossEntropy.(fused).evalLogits(nil, m(4, 10), m(4, 1, 0, 0, 9, 12)) }, "nn: CrossEntropy: label 12 in row 3; there are 10 classes"},
 		{func() { CrossEntropy.Eval(nil, m(1, 10), m(1, 1, 10)) }, "nn: CrossEntropy: label 10 in row 0; there are 10 classes"},
 		{func() { CrossEntropy.Eval(nil, m(1, 10), m(1, 1, -1)) }, "nn: CrossEntropy: label -1 in row 0"},
@@ -539,7 +539,7 @@ func TestLossPanics(t *testing.T) {
 		{func() { CrossEntropyLoss{Smoothing: 1.5}.Eval(nil, m(1, 2), m(1, 1)) }, "nn: CrossEntropy: smoothing 1.5"},
 		{func() { SmoothCrossEntropy(-0.1) }, "nn: CrossEntropy: smoothing -0.1 is not from 0 to 1"},
 		{func() { BinaryCrossEntropy.Eval(nil, m(4, 3), m(4, 1)) }, "nn: BinaryCrossEntropy: 4×3 and 4×1"},
-		{func() { BinaryCrossEntropy.(fused).evalLogits(m(1, 1), m(4, 3), m(4, 3)) }, "nn: BinaryCrossEntropy: result is 4×3 but receiver is 1×1"},
+		{func() { BinaryCrossEntropy.(fused).evalLogits(m(1, 1), m(4, 3), m(4, 3)) }, "nn: BinaryCrossEntropy: …4×3…1×1"},
 		{func() { BinaryCrossEntropyLoss{PosWeight: []float64{1, 2}}.Eval(nil, m(4, 3), m(4, 3)) }, "nn: BinaryCrossEntropy: 2 positive weights for 3 columns"},
 		{func() { BinaryCrossEntropyLoss{PosWeight: []float64{}}.Eval(nil, m(4, 3), m(4, 3)) }, "nn: BinaryCrossEntropy: 0 positive weights for 3 columns"},
 		{func() { BinaryCrossEntropyLoss{PosWeight: []float64{-1}}.Eval(nil, m(4, 3), m(4, 3)) }, "nn: BinaryCrossEntropy: positive weight -1"},
@@ -552,8 +552,12 @@ func TestLossPanics(t *testing.T) {
 	for _, c := range tests {
 		func() {
 			defer func() {
-				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, c.want) {
-					t.Errorf("panic: got %q, want %q", got, c.want)
+				got := fmt.Sprint(recover())
+				for i, part := range strings.Split(c.want, "…") {
+					if at := strings.Index(got, part); at < 0 || i == 0 && at > 0 {
+						t.Errorf("panic: got %q, want %q", got, c.want)
+						break
+					}
 				}
 			}()
 			c.call()
