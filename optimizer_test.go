@@ -346,7 +346,7 @@ func TestOptimizerOtherParams(t *testing.T) {
 		equalBits(t, name+": after other parameters", values(a), values(b))
 
 		// A parameter that was built again for another shape.
-		a[0].Value, a[0].Grad = NewMatrix(2, 3), NewMatrix(2, 3)
+		a[0].Value, a[0].Grad = NewMatrix(2, 4), NewMatrix(2, 4)
 		used.Step(a)
 		for _, m := range used.State(a)[1:] {
 			if m.Rows == 3 && m.Cols == 4 {
@@ -400,6 +400,33 @@ func TestOptimizerJSON(t *testing.T) {
 	}
 }
 
+func TestAMSGrad(t *testing.T) {
+	// While the squares grow, the largest v is v: Adam's bits. When they shrink, it stays.
+	a, b := &Adam{}, &Adam{AMSGrad: true}
+	x, y := testParams(), testParams()
+	for step := range 8 {
+		for _, params := range [][]*Param{x, y} {
+			testGradients(params, 0)
+			for _, p := range params {
+				if p.Grad != nil {
+					p.Grad.Scale(float64(1+step), p.Grad)
+				}
+			}
+		}
+		a.Step(x)
+		b.Step(y)
+	}
+	equalBits(t, "AMSGrad while gradients grow", values(y), values(x))
+	largest := b.State(y)[3].Clone()
+	for _, p := range y {
+		if p.Grad != nil {
+			p.Grad.Fill(0)
+		}
+	}
+	b.Step(y)
+	equalBits(t, "largest v", b.State(y)[3].Data, largest.Data)
+}
+
 func TestRMSPropCenteredConstantGradient(t *testing.T) {
 	// v − m² tends to 0, and must not become the root of a negative number.
 	p := NewParam("w", 1, 3)
@@ -445,7 +472,7 @@ func panicText(f func()) (text string) {
 func TestOptimizerPanics(t *testing.T) {
 	bare := func() []*Param { return []*Param{NewParam("0.weight", 2, 3)} }
 	misfit := bare()
-	misfit[0].Grad = NewMatrix(3, 2)
+	misfit[0].Grad = NewMatrix(2, 4)
 	good := testParams()
 	tests := []struct {
 		f    func()
@@ -453,7 +480,7 @@ func TestOptimizerPanics(t *testing.T) {
 	}{
 		{func() { (&SGD{}).Step(bare()) }, `nn: SGD: parameter "0.weight" has no gradient`},
 		{func() { (&Lion{}).Step(bare()) }, `nn: Lion: parameter "0.weight" has no gradient`},
-		{func() { (&Adam{}).Step(misfit) }, `nn: Adam: parameter "0.weight" is 2×3 but its gradient is 3×2`},
+		{func() { (&Adam{}).Step(misfit) }, `nn: Adam: parameter "0.weight" is 2×3 but its gradient is 2×4`},
 		{func() { (&SGD{Momentum: 1}).Step(good) }, "nn: SGD: Momentum is 1; it must"},
 		{func() { (&SGD{Momentum: 0.5, Dampening: -1}).Step(good) }, "nn: SGD: Dampening is -1; it must"},
 		{func() { (&Adam{Beta1: 2}).Step(good) }, "nn: Adam: Beta1 is 2; it must"},

@@ -234,14 +234,14 @@ func TestEMAPanics(t *testing.T) {
 	var e EMA
 	e.Update(params)
 	other := testParams()
-	other[0].Value = NewMatrix(4, 3)
+	other[0].Value = NewMatrix(3, 5)
 	tests := []struct {
 		f    func()
 		want string
 	}{
 		{func() { new(EMA).CopyTo(params) }, "nn: EMA: CopyTo before Update"},
 		{func() { e.CopyTo(params[1:]) }, "nn: EMA: average of 6 parameters copied to 5"},
-		{func() { e.CopyTo(other) }, `nn: EMA: average of parameter "0" is 3×4, not 4×3`},
+		{func() { e.CopyTo(other) }, `nn: EMA: average of parameter "0" is 3×4, not 3×5`},
 		{func() { (&EMA{Decay: 1}).Update(params) }, "nn: EMA: Decay is 1; it must"},
 	}
 	for _, test := range tests {
