@@ -26,8 +26,8 @@ import (
 // names line and column, both counted from 1.
 type CSV struct {
 	// Target is the column of targets: its name or, if the file has no names,
-	// its number, from 0, or from −1 for the last backwards. If it is
-	// empty, targets have no columns.
+	// its number, from 0, with −1 for the last. If it is empty, targets have
+	// no columns.
 	Target   string
 	Skip     []string // columns to leave out, given like Target; they may hold anything
 	Comma    rune     // what separates fields; 0 means ','
@@ -171,8 +171,9 @@ func (s *CSVRows) column(name string) (int, error) {
 	return j, nil
 }
 
-// All yields the samples that are left in the file and their targets. The slices are
-// used again for the next. It stops at the first error, which Err returns.
+// All yields the samples that are left in the file and their targets. The
+// slices are used again for the next. It stops at the first error, which Err
+// returns.
 func (s *CSVRows) All() iter.Seq2[[]float64, []float64] {
 	return func(yield func(x, y []float64) bool) {
 		for s.next() {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"slices"
 )
 
 // ReadIDX reads an IDX file of bytes, the format of MNIST, gzipped or not: one
@@ -66,29 +65,24 @@ func readIDX(r *bufio.Reader) (*Matrix, error) {
 	if m.Rows > 0 && m.Cols > maxElements/m.Rows {
 		return nil, errors.New("the dimensions are too large")
 	}
-	// Memory grows with the bytes that are really there.
+	// Memory grows with the bytes that are really there. One more than there
+	// should be is asked for, so that gzip compares its checksum.
 	total := m.Rows * m.Cols
-	var buf [1 << 14]byte
-	for len(m.Data) < total {
-		n, err := io.ReadFull(r, buf[:min(len(buf), total-len(m.Data))])
-		if err != nil {
-			return nil, fmt.Errorf("%d elements of %d: %w", len(m.Data)+n, total, noEOF(err))
-		}
-		if need := len(m.Data) + n; need > cap(m.Data) {
-			m.Data = slices.Grow(m.Data, min(2*need, total)-len(m.Data))
-		}
-		for _, v := range buf[:n] {
-			m.Data = append(m.Data, float64(v))
-		}
+	b, err := io.ReadAll(io.LimitReader(r, int64(total)+1))
+	if err == nil && len(b) < total {
+		err = io.ErrUnexpectedEOF
 	}
-	switch _, err := r.ReadByte(); err {
-	case io.EOF: // gzip's checksum has been compared as well
-		return m, nil
-	case nil:
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%d elements of %d: %w", min(len(b), total), total, err)
+	case len(b) > total:
 		return nil, errors.New("there are bytes after the last element")
-	default:
-		return nil, err
 	}
+	m.Data = make([]float64, total)
+	for i, v := range b {
+		m.Data[i] = float64(v)
+	}
+	return m, nil
 }
 
 // maxElements is the most float64 values that a slice can hold.
@@ -108,8 +102,8 @@ func noEOF(err error) error {
 //	train-images-idx3-ubyte  train-labels-idx1-ubyte
 //	t10k-images-idx3-ubyte   t10k-labels-idx1-ubyte
 //
-// Files may be gzipped, with or without .gz added to their names. An image is a row of X,
-// its pixels scaled to [0, 1]; targets are class indices.
+// Files may be gzipped, with or without .gz added to their names. An image is a
+// row of X, its pixels scaled to [0, 1]; targets are class indices.
 func ReadMNIST(fsys fs.FS) (train, test Dataset, err error) {
 	if train, err = readMNIST(fsys, "train"); err != nil {
 		return Dataset{}, Dataset{}, fmt.Errorf("nn: ReadMNIST: %w", err)

@@ -223,7 +223,7 @@ func TestReadIDX(t *testing.T) {
 		{[]uint32{0, 28, 28}, 0, 784},
 		{[]uint32{3, 5, 7}, 3, 35},
 		{[]uint32{2, 3, 4, 5}, 2, 60},
-		{[]uint32{300, 28, 28}, 300, 784}, // more than one buffer
+		{[]uint32{300, 28, 28}, 300, 784},
 	} {
 		for _, b := range [][]byte{idx(c.dims...), gzipped(idx(c.dims...))} {
 			m, err := ReadIDX(iotest.OneByteReader(bytes.NewReader(b)))

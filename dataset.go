@@ -147,8 +147,8 @@ func (d Dataset) Folds(k int, rng *rand.Rand) iter.Seq2[Dataset, Dataset] {
 }
 
 // FoldsStratified is like [Dataset.Folds], with the samples of each class (see
-// [Dataset.SplitStratified]) spread evenly: the parts' numbers of them differ
-// by at most one.
+// [Dataset.SplitStratified]) spread evenly: of a class, the parts have the same
+// number or one more.
 func (d Dataset) FoldsStratified(k int, rng *rand.Rand) iter.Seq2[Dataset, Dataset] {
 	d.checkFolds("FoldsStratified", k)
 	order := d.order(rng)
@@ -211,7 +211,8 @@ func (d Dataset) byClass(op string, order []int) []int {
 	return sorted
 }
 
-// divide returns the samples of which first is true and the others, as copies, in the given order.
+// divide returns the samples of which first is true and the others, as copies,
+// in the given order.
 func (d Dataset) divide(order []int, first func(r int) bool) (Dataset, Dataset) {
 	var a, b []int
 	for _, r := range order {

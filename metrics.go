@@ -14,9 +14,9 @@ import (
 //
 // Of a classifier, y has a column for each class, the largest of which is the
 // class predicted (the first of equals; NaN counts as less than any number),
-// and t either as many columns, the largest of which is the right class, or
-// one column of class indices. If y has one column, for the probability of class 1
-// of two, values of at least ½ mean class 1 in y and t.
+// and t either as many columns, the largest of which is the right class, or one
+// column of class indices. If y has one column, the probability of class 1 of
+// two, values of at least ½ mean class 1 in y and t.
 
 // classCount returns the number of classes and panics unless y and t fit.
 func classCount(op string, y, t *Matrix) int {
@@ -37,7 +37,7 @@ func predictedClass(row []float64) int {
 	return 0
 }
 
-// rightClass returns the class that row i of t means if y has the given number of columns.
+// rightClass returns the class that row i of t means if y has so many columns.
 func rightClass(op string, t *Matrix, i, columns int) int {
 	row := t.Row(i)
 	switch {
@@ -64,10 +64,11 @@ func classOf(row []float64) int {
 
 // Accuracy returns the part of the rows of y whose largest value is that of
 // the right class. Rows of t are as for [CrossEntropy]. If y has one column,
-// values of at least ½ mean class 1, in t as well. Without rows the result is NaN.
+// values of at least ½ mean class 1, in t as well. Without rows the result is
+// NaN.
 //
-// For samples with several labels each, in a column of 0 or 1 for each label,
-// reshape y and t to one column; the result is the part of the labels that are right.
+// If each sample has several labels, with a column of 0 or 1 for each, reshape
+// y and t to one column; the result is the part of the labels that are right.
 func Accuracy(y, t *Matrix) float64 {
 	classCount("Accuracy", y, t)
 	right := 0
@@ -80,9 +81,9 @@ func Accuracy(y, t *Matrix) float64 {
 }
 
 // TopKAccuracy returns the part of the rows of y in which the value of the
-// right class is one of the k largest; of equal values the first is taken as the
-// larger. Rows of t are as for [CrossEntropy]. Without rows the result is NaN.
-// It panics if k is not positive or y has only one column.
+// right class is one of the k largest; of equal values the first is taken as
+// the larger. Rows of t are as for [CrossEntropy]. Without rows the result is
+// NaN. It panics if k is not positive or y has only one column.
 func TopKAccuracy(y, t *Matrix, k int) float64 {
 	classCount("TopKAccuracy", y, t)
 	if k < 1 || y.Cols < 2 {
@@ -118,8 +119,8 @@ func Confusion(y, t *Matrix) *Matrix {
 	return z
 }
 
-// Scores says how well a classifier finds a class. With the numbers of samples
-// of the class that were found (tp), not found (fn), and of others that were taken for it (fp):
+// Scores says how well a classifier finds a class. With tp samples of the class
+// that were found, fn that were not, and fp others that were taken for it,
 //
 //	Precision = tp/(tp + fp)
 //	Recall    = tp/(tp + fn)
@@ -237,14 +238,14 @@ func (r ClassReport) String() string {
 }
 
 // ROCAUC returns the area under the receiver operating characteristic: the
-// probability that a random sample of class 1 has a larger y than a random
-// one of class 0, where a tie counts ½ (the statistic of Mann and Whitney). y has one
-// column of scores, which need not be probabilities, t one of 0 or 1.
+// probability that a random sample of class 1 has a larger y than a random one
+// of class 0, where a tie counts ½ (the statistic of Mann and Whitney). y has
+// one column of scores, which need not be probabilities, t one of 0 or 1.
 //
-// If y has several columns the result is the mean, over its columns, of the area for
-// that class against all others, and rows of t are as for [CrossEntropy]
-// (or have a 1 for each of several labels). The result is NaN if a class
-// has no samples or all of them, and if y contains a NaN.
+// If y has several columns the result is the mean, over its columns, of the
+// area for that class against all others, and rows of t are as for
+// [CrossEntropy] (or have a 1 for each of several labels). The result is NaN if
+// a class has no samples or all of them, and if y contains a NaN.
 func ROCAUC(y, t *Matrix) float64 {
 	return oneAgainstRest("ROCAUC", y, t, func(groups []tally, positives, negatives int64) float64 {
 		twice, below := int64(0), negatives // twice the pairs in order; negatives of smaller score
@@ -260,8 +261,9 @@ func ROCAUC(y, t *Matrix) float64 {
 //
 //	Σₙ (Rₙ − Rₙ₋₁)·Pₙ
 //
-// with precision Pₙ and recall Rₙ for the n largest different scores as threshold. y and t
-// are as for [ROCAUC]. The result is NaN if a class has no samples, and if y contains a NaN.
+// with Pₙ and Rₙ the precision and recall if all samples with one of the n
+// largest different scores are taken for the class. y and t are as for [ROCAUC].
+// The result is NaN if a class has no samples, and if y contains a NaN.
 func AveragePrecision(y, t *Matrix) float64 {
 	return oneAgainstRest("AveragePrecision", y, t, func(groups []tally, positives, _ int64) float64 {
 		s, tp, all := 0.0, int64(0), int64(0)
@@ -327,9 +329,9 @@ func oneAgainstRest(op string, y, t *Matrix, f func(groups []tally, positives, n
 
 // LogLoss returns the mean of −ln p, where p is the probability that a row of
 // y gives to the right class, or for soft targets the mean of −Σⱼ tⱼ·ln yⱼ.
-// Probabilities are held between 2⁻⁵² and 1, so that a single wrong certainty costs 36 and not ∞.
-// Rows of t are as for [CrossEntropy]; if y has one column, it is the probability of class
-// 1, as is t. Without rows the result is NaN.
+// Probabilities are held between 2⁻⁵² and 1, so that being wrong for certain
+// costs 36 and not ∞. Rows of t are as for [CrossEntropy]; if y has one column,
+// y and t are probabilities of class 1. Without rows the result is NaN.
 func LogLoss(y, t *Matrix) float64 {
 	classCount("LogLoss", y, t)
 	s := 0.0
@@ -355,7 +357,8 @@ func LogLoss(y, t *Matrix) float64 {
 func surprise(p float64) float64 { return -log(max(min(p, 1), 0x1p-52)) }
 
 // MeanSquaredError returns the mean of (y − t)² over all elements, or NaN if
-// there are none. As the other measures of regression it panics if y and t have different shapes.
+// there are none. Like the other measures of regression it panics if y and t
+// have different shapes.
 func MeanSquaredError(y, t *Matrix) float64 {
 	sameShape("MeanSquaredError", y, t)
 	return sumSquaredErrors(y, t) / float64(len(y.Data))
@@ -393,8 +396,8 @@ func MeanAbsoluteError(y, t *Matrix) float64 {
 //	1 − Σ(y−t)²/Σ(t−t̄)²
 //
 // with t̄ the mean of t: 1 if all predictions are right, 0 if they are no better
-// than t̄. If targets have several columns it is the mean over the
-// columns. A column of t that is constant counts 1 if it is predicted exactly, else 0.
+// than t̄. If targets have several columns it is the mean over the columns. A
+// column of t that is constant counts 1 if it is predicted exactly, else 0.
 // Without elements the result is NaN.
 func R2(y, t *Matrix) float64 {
 	sameShape("R2", y, t)

@@ -64,14 +64,10 @@ func StandardScaler(x *Matrix) Scaler {
 	return Scaler{mean, dev}
 }
 
-// columnMeans returns the mean of each column of x as x₀ + Σ (xᵢ − x₀)/n, so
-// that the mean of equal numbers is that number exactly.
+// columnMeans returns the mean of each column of x, which has rows, as
+// x₀ + Σ (xᵢ − x₀)/n, so that the mean of equal numbers is that number exactly.
 func columnMeans(x *Matrix) []float64 {
-	mean := make([]float64, x.Cols)
-	if x.Rows == 0 {
-		return mean
-	}
-	first := x.Row(0)
+	mean, first := make([]float64, x.Cols), x.Row(0)
 	for i := 1; i < x.Rows; i++ {
 		for j, v := range x.Row(i) {
 			mean[j] += v - first[j]
