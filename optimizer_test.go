@@ -458,17 +458,6 @@ func TestOptimizerNaN(t *testing.T) {
 	}
 }
 
-// panicText returns what f panics with.
-func panicText(f func()) (text string) {
-	defer func() {
-		if v := recover(); v != nil {
-			text = fmt.Sprint(v)
-		}
-	}()
-	f()
-	return ""
-}
-
 func TestOptimizerPanics(t *testing.T) {
 	bare := func() []*Param { return []*Param{NewParam("0.weight", 2, 3)} }
 	misfit := bare()

@@ -54,7 +54,8 @@ func TestGoldenRegularization(t *testing.T) {
 			}
 			w := c.Param["w"].matrix()
 			p := &Param{Name: "w", Value: w, Grad: NewMatrix(w.Rows, w.Cols)}
-			loss := addPenalty([]*Param{p}, l1, l2)
+			loss := penalty([]*Param{p}, l1, l2)
+			addPenalty([]*Param{p}, l1, l2)
 			c.check(t, "loss", []float64{loss}, c.Out["loss"])
 			c.check(t, "w", p.Grad.Data, c.Grad["w"])
 		case "ema":
@@ -138,7 +139,8 @@ func TestClipValue(t *testing.T) {
 func TestAddPenalty(t *testing.T) {
 	const l1, l2 = 0.3, 0.7
 	params, before := testParams(), testParams()
-	got, want := addPenalty(params, l1, l2), 0.0
+	got, want := penalty(params, l1, l2), 0.0
+	addPenalty(params, l1, l2)
 	for k, p := range params {
 		if p.Stat {
 			continue
@@ -157,10 +159,11 @@ func TestAddPenalty(t *testing.T) {
 	if math.Abs(got-want) > 1e-14*want {
 		t.Errorf("penalty is %v, want %v", got, want)
 	}
-	if got := addPenalty(params, 0, 0); got != 0 {
+	if got := penalty(params, 0, 0); got != 0 {
 		t.Errorf("penalty of 0 and 0 is %v", got)
 	}
 	if n := testing.AllocsPerRun(10, func() {
+		penalty(params, l1, l2)
 		addPenalty(params, l1, l2)
 		clipNorm(params, 1)
 		clipValue(params, 0.5)
