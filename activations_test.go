@@ -76,12 +76,6 @@ func forwardBackward(t *testing.T, l Layer, x, dy *Matrix) (y, dx *Matrix) {
 	return y, dx.Clone()
 }
 
-func sameBits(x, y []float64) bool {
-	return slices.EqualFunc(x, y, func(a, b float64) bool {
-		return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
-	})
-}
-
 func TestActivationGradients(t *testing.T) {
 	const h = 1e-5
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -286,6 +280,16 @@ func TestActivationNaN(t *testing.T) {
 				if hit != (v != v) || !hit && v != clean.Data[i] {
 					t.Errorf("%s with NaN at 6: y[%d] = %v, without it %v", describe(l), i, v, clean.Data[i])
 				}
+			}
+		}
+	}
+}
+
+func TestActivationLayers(t *testing.T) {
+	for _, make := range elementwise() {
+		for _, in := range []Shape{{1}, {5}, {3, 4}, {2, 3, 4}} {
+			if err := TestLayer(make(), in); err != nil {
+				t.Errorf("for %v: %v", in, err)
 			}
 		}
 	}
