@@ -355,11 +355,10 @@ func checkJSON(text []byte, depth int) error {
 	return checkValue(d, depth)
 }
 
+// checkValue checks the next value of valid JSON, which has a next token
+// wherever one is taken here.
 func checkValue(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return FormatError(err.Error())
-	}
+	t, _ := d.Token()
 	open, ok := t.(json.Delim)
 	if !ok {
 		return nil
@@ -373,11 +372,8 @@ func checkValue(d *json.Decoder, depth int) error {
 	}
 	for d.More() {
 		if keys != nil {
-			t, err := d.Token()
-			if err != nil {
-				return FormatError(err.Error())
-			}
-			key := t.(string) // it is valid JSON
+			t, _ := d.Token()
+			key, _ := t.(string)
 			if keys[key] {
 				return badFormat("%.80q occurs twice", key)
 			}
@@ -387,8 +383,8 @@ func checkValue(d *json.Decoder, depth int) error {
 			return err
 		}
 	}
-	_, err = d.Token() // the closing bracket
-	return err
+	d.Token() // the closing bracket
+	return nil
 }
 
 // halfPair reports whether a string in valid JSON has a \u escape that is half

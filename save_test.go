@@ -70,6 +70,7 @@ func (l *blockLayer) Params() []*Param                              { return l.B
 type badLayer struct {
 	passLayer
 	Fault string
+	Inner Layer `json:",omitempty"` // JSON can't make one: it is no Layers
 }
 
 func (l *badLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
@@ -96,6 +97,8 @@ func (l *badLayer) Params() []*Param {
 		return []*Param{nil}
 	case "nil value":
 		return []*Param{{Name: "x"}}
+	case "more":
+		return []*Param{NewParam("x", 1, 1)}
 	}
 	return nil
 }
@@ -329,7 +332,7 @@ func TestLoadRejects(t *testing.T) {
 		{"input empty", "[]", "[]", nil, "shape () has no dimension"},
 		{"input 0", "[]", "[2,0]", nil, "shape (2, 0): dimensions must be positive"},
 		{"input negative", "[]", "[-2,-2]", nil, "dimensions must be positive"},
-		{"input overflow", "[]", "[4294967296,4294967296]", nil, "product at most"},
+		{"input overflow", "[]", "[65536,65536]", nil, "product at most"},
 		{"input rank", "[]", "[1" + strings.Repeat(",1", 1000) + "]", nil, "shape of 1001 dimensions"},
 		{"reshape rank", `[{"layer":"Reshape","config":{"Shape":[2` + strings.Repeat(",1", 1000) + `]}}]`, "[2]", nil, "shape of 1001 dimensions"},
 		{"build error", bad("error"), "[2]", nil, "layer 0: build fails"},
@@ -487,12 +490,31 @@ func TestCloneSource(t *testing.T) {
 }
 
 func TestClonePanics(t *testing.T) {
-	defer func() {
-		if r := fmt.Sprint(recover()); !strings.HasPrefix(r, "nn: Clone: layer 0: type nn.unknownLayer is not registered") {
-			t.Errorf("panic %q", r)
+	for _, c := range []struct {
+		layer Layer
+		want  string
+	}{
+		{unknownLayer{}, "nn: Clone: layer 0: type nn.unknownLayer is not registered; see Register"},
+		{&badLayer{Inner: Tanh}, "nn: Clone: layer 0: test.bad: json: cannot unmarshal"},
+		{&badLayer{}, "nn: Clone: layer 0: build fails"},
+		{&badLayer{}, `nn: Clone: tensor "x" is missing`},
+	} {
+		n := New(nil, Input(2), c.layer)
+		if l, ok := c.layer.(*badLayer); ok && l.Inner == nil {
+			l.Fault = "error" // after it was built
+			if strings.Contains(c.want, "missing") {
+				l.Fault = "more"
+			}
 		}
-	}()
-	New(nil, Input(2), unknownLayer{}).Clone()
+		func() {
+			defer func() {
+				if r := fmt.Sprint(recover()); !strings.HasPrefix(r, c.want) {
+					t.Errorf("panic %q, want %q", r, c.want)
+				}
+			}()
+			n.Clone()
+		}()
+	}
 }
 
 func TestRegisterPanics(t *testing.T) {
