@@ -52,7 +52,7 @@ func TestTensorsRoundTrip(t *testing.T) {
 		}
 		for _, x := range ts {
 			m := ts2[x.name]
-			if m == nil || m.Rows != x.m.Rows || m.Cols != x.m.Cols || !equalBits(m.Data, x.m.Data) {
+			if m == nil || m.Rows != x.m.Rows || m.Cols != x.m.Cols || !bitsEqual(m.Data, x.m.Data) {
 				t.Errorf("%s: tensor %q differs", name, x.name)
 			}
 		}
@@ -69,7 +69,7 @@ func TestTensorsRoundTrip(t *testing.T) {
 	}
 }
 
-func equalBits(x, y []float64) bool {
+func bitsEqual(x, y []float64) bool {
 	if len(x) != len(y) {
 		return false
 	}

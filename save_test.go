@@ -158,7 +158,7 @@ func TestSaveLoad(t *testing.T) {
 		t.Error("the loaded network gives other bytes")
 	}
 	x := indices(7, 6, 5)
-	if got, want := m.Predict(x), n.Predict(x); !equalBits(got.Data, want.Data) {
+	if got, want := m.Predict(x), n.Predict(x); !bitsEqual(got.Data, want.Data) {
 		t.Errorf("the loaded network predicts\n%v, want\n%v", got, want)
 	}
 	if got, want := m.String(), n.String(); got != want {
@@ -166,7 +166,7 @@ func TestSaveLoad(t *testing.T) {
 	}
 	for i, q := range m.params {
 		p := n.params[i]
-		if q.Name != p.Name || !equalBits(q.Value.Data, p.Value.Data) || q.Frozen != p.Frozen || q.NoDecay != p.NoDecay || q.Stat != p.Stat {
+		if q.Name != p.Name || !bitsEqual(q.Value.Data, p.Value.Data) || q.Frozen != p.Frozen || q.NoDecay != p.NoDecay || q.Stat != p.Stat {
 			t.Errorf("loaded parameter %+v, want %+v", q, p)
 		}
 	}
@@ -184,7 +184,7 @@ func TestSaveNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := m.params[0].Value.Data; !equalBits(got, w) {
+	if got := m.params[0].Value.Data; !bitsEqual(got, w) {
 		t.Errorf("loaded %v, want %v", got, w)
 	}
 }
@@ -420,7 +420,7 @@ func TestFill(t *testing.T) {
 	if err := n.fill(map[string]*Matrix{"0.weight": NewMatrix(2, 3), "0.bias": NewMatrix(3, 1)}); err == nil {
 		t.Error("no error for a wrong shape")
 	}
-	if !equalBits(before.Data, n.params[0].Value.Data) {
+	if !bitsEqual(before.Data, n.params[0].Value.Data) {
 		t.Error("fill with an error changed a parameter")
 	}
 	w := &n.params[0].Value.Data[0]
@@ -452,7 +452,7 @@ func TestClone(t *testing.T) {
 	c := n.Clone()
 	x := indices(3, 6, 5)
 	want := n.Predict(x)
-	if got := c.Predict(x); !equalBits(got.Data, want.Data) {
+	if got := c.Predict(x); !bitsEqual(got.Data, want.Data) {
 		t.Errorf("the clone predicts\n%v, want\n%v", got, want)
 	}
 	if c.String() != n.String() {
@@ -465,7 +465,7 @@ func TestClone(t *testing.T) {
 		}
 		q.Value.Fill(7)
 	}
-	if got := n.Predict(x); !equalBits(got.Data, want.Data) {
+	if got := n.Predict(x); !bitsEqual(got.Data, want.Data) {
 		t.Error("changing the clone changes the network")
 	}
 }
