@@ -414,7 +414,7 @@ func TestLoadWithoutFrozen(t *testing.T) {
 	}
 }
 
-func TestFill(t *testing.T) {
+func TestFillTensors(t *testing.T) {
 	n := New(nil, Input(2), Dense(3))
 	before := n.params[0].Value.Clone()
 	if err := n.fill(map[string]*Matrix{"0.weight": NewMatrix(2, 3), "0.bias": NewMatrix(3, 1)}); err == nil {
