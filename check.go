@@ -369,6 +369,9 @@ func (c *checker) checkSaved() error {
 		if q.Name != p.Name || q.Value.Rows != p.Value.Rows || q.Value.Cols != p.Value.Cols || q.NoDecay != p.NoDecay || q.Stat != p.Stat {
 			return fmt.Errorf("after loading %s: parameter %d is %s, %d×%d, not %s, %d×%d with the same marks", text, i, q.Name, q.Value.Rows, q.Value.Cols, p.Name, p.Value.Rows, p.Value.Cols)
 		}
+		if q.Value.Data == nil { // Build without rng may leave it out
+			q.Value.Data = make([]float64, len(p.Value.Data))
+		}
 		q.Value.Copy(p.Value)
 	}
 	x := c.input(3)

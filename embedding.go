@@ -45,7 +45,7 @@ func (e *EmbeddingLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := (Shape{in[0], e.Dim}).check(); err != nil {
 		return nil, fmt.Errorf("Embedding(%d, %d): %w", e.Vocab, e.Dim, err)
 	}
-	e.W = NewParam("weight", e.Vocab, e.Dim)
+	e.W = newParam("weight", e.Vocab, e.Dim, rng)
 	e.W.fixed = e.Padding
 	if rng != nil {
 		for i := range e.W.Value.Data {

@@ -45,6 +45,9 @@ func (s Shape) check() error {
 	if len(s) == 0 {
 		return fmt.Errorf("shape %v has no dimension", s)
 	}
+	if len(s) > maxRank {
+		return fmt.Errorf("shape of %d dimensions; %d are the most", len(s), maxRank)
+	}
 	n := 1
 	for _, d := range s {
 		if d <= 0 || n > maxSize/d {
@@ -55,7 +58,10 @@ func (s Shape) check() error {
 	return nil
 }
 
-const maxSize = 1<<31 - 1 // values in a sample or a parameter
+const (
+	maxSize = 1<<31 - 1 // values in a sample or a parameter
+	maxRank = 16        // dimensions
+)
 
 // last returns the last dimension, and the product of the others.
 func (s Shape) last() (width, rows int) {
@@ -79,9 +85,10 @@ func (s Shape) last() (width, rows int) {
 // gradients. [Register] makes networks with layers of that type loadable.
 type Layer interface {
 	// Build tells the layer the shape of its input. The layer allocates its
-	// parameters, sets them to values drawn from rng (to anything if rng is
-	// nil; Load does that), and returns the shape of its output, or an error
-	// if it can't take such an input.
+	// parameters, sets them to values drawn from rng, and returns the shape of
+	// its output, or an error if it can't take such an input. If rng is nil,
+	// only shapes are wanted: values may be anything, and the layers of this
+	// package leave them out, with Value.Data nil. Load does that.
 	Build(in Shape, rng *rand.Rand) (out Shape, err error)
 
 	// Forward returns the output for the batch x.
@@ -135,6 +142,16 @@ func NewParam(name string, rows, cols int) *Param {
 	return &Param{Name: name, Value: NewMatrix(rows, cols)}
 }
 
+// newParam is NewParam for the layers of this package. If rng is nil the value
+// has a shape but no memory: Load puts there what it has read. So a file
+// of a few bytes can declare weights of any size and nothing is allocated.
+func newParam(name string, rows, cols int, rng *rand.Rand) *Param {
+	if rng == nil {
+		return &Param{Name: name, Value: &Matrix{Rows: rows, Cols: cols}}
+	}
+	return NewParam(name, rows, cols)
+}
+
 // prefix puts the place of a layer before the names of its parameters.
 func prefix(place string, params []*Param) {
 	for _, q := range params {
@@ -161,7 +178,7 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 		if l == nil {
 			return nil, fmt.Errorf("layer %d is nil", i)
 		}
-		if h, ok := l.(initHinter); ok {
+		if h, ok := l.(initHinter); ok && rng != nil {
 			h.hintInit(ls[i+1:])
 		}
 		out, err := l.Build(in, rng)
@@ -275,10 +292,10 @@ func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := (Shape{d.in, d.Out}).check(); err != nil {
 		return nil, fmt.Errorf("Dense(%d): weight: %w", d.Out, err)
 	}
-	d.W, d.B = NewParam("weight", d.in, d.Out), nil
+	d.W, d.B = newParam("weight", d.in, d.Out, rng), nil
 	initialize(d.Init, d.after, d.W.Value, d.in, d.Out, rng)
 	if !d.NoBias {
-		d.B = NewParam("bias", 1, d.Out)
+		d.B = newParam("bias", 1, d.Out, rng)
 		d.B.NoDecay = true
 	}
 	return append(in[:len(in)-1:len(in)-1], d.Out), nil
