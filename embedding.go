@@ -46,6 +46,7 @@ func (e *EmbeddingLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, fmt.Errorf("Embedding(%d, %d): %w", e.Vocab, e.Dim, err)
 	}
 	e.W = NewParam("weight", e.Vocab, e.Dim)
+	e.W.fixed = e.Padding
 	if rng != nil {
 		for i := range e.W.Value.Data {
 			e.W.Value.Data[i] = normal(rng)

@@ -126,6 +126,8 @@ type Param struct {
 	Frozen  bool // not to be changed by an optimizer
 	NoDecay bool // not subject to weight decay, L1 and L2, as are biases and gains
 	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
+
+	fixed *int // a row whose gradient is 0 by definition
 }
 
 // NewParam returns a parameter with a zero rows×cols value.

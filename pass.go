@@ -19,18 +19,18 @@ type Pass struct {
 	seed uint64 // of this trip's masks and noise
 	keys uint64 // how many keys the trip has used
 
-	mats  pool // memory, in order of use
-	views pool // headers for Reshape, without memory of their own
+	mats  arena // memory, in order of use
+	views arena // headers for Reshape, without memory of their own
 	stack []*Matrix
 }
 
-// pool hands out the same matrices in the same order on every trip.
-type pool struct {
+// arena hands out the same matrices in the same order on every trip.
+type arena struct {
 	all  []*Matrix
 	next int
 }
 
-func (p *pool) take() *Matrix {
+func (p *arena) take() *Matrix {
 	if p.next == len(p.all) {
 		p.all = append(p.all, new(Matrix))
 	}
