@@ -382,17 +382,6 @@ func TestActivationNames(t *testing.T) {
 	wantPanic(t, "nn: Forward: unknown activation 200", func() { unknown.Forward(new(Pass), NewMatrix(1, 1)) })
 }
 
-func wantPanic(t *testing.T, want string, f func()) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if got := fmt.Sprint(recover()); got != want {
-			t.Errorf("panic: %s, want %s", got, want)
-		}
-	}()
-	f()
-}
-
 func TestPick(t *testing.T) {
 	for _, c := range []struct{ x, want float64 }{
 		{1, 7}, {math.SmallestNonzeroFloat64, 7}, {math.Inf(1), 7}, {0, -5}, {math.Copysign(0, -1), -5},

@@ -77,7 +77,7 @@ func bitsTrainers() []*Trainer {
 	wide := func(init Initializer) *Network { // large enough for blocks and goroutines
 		return New(src(), Input(130), Dense(257).WithInit(init), ReLU, Dense(129), GELU, Dense(2), Softmax())
 	}
-	small := func(layers ...Layer) *Network {
+	_ = func(layers ...Layer) *Network {
 		return New(rand.NewChaCha8([32]byte{1}), Input(3), append([]Layer{Dense(4), SiLU}, layers...)...)
 	}
 	trainers := []*Trainer{

@@ -16,7 +16,7 @@ func checkpointTrainer() *Trainer {
 	return &Trainer{Net: mixedNet(), Optimizer: &Adam{AMSGrad: true, Schedule: Warmup(10, ConstantRate(0.01))}, BatchSize: 7, Accumulate: 3, EMA: &EMA{Decay: 0.9}}
 }
 
-func saved(t *testing.T, tr *Trainer) []byte {
+func savedTrainer(t *testing.T, tr *Trainer) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := tr.Save(&b); err != nil {
@@ -49,7 +49,7 @@ func TestResume(t *testing.T) {
 		for range tr.Train(d, stopAt) {
 		}
 		resumed := checkpointTrainer()
-		if err := resumed.Resume(bytes.NewReader(saved(t, tr))); err != nil {
+		if err := resumed.Resume(bytes.NewReader(savedTrainer(t, tr))); err != nil {
 			t.Fatal(err)
 		}
 		for range resumed.Train(d, 6-stopAt) {
@@ -70,12 +70,12 @@ func TestResume(t *testing.T) {
 		if err := tr.Fit(ctx, d, 6); !errors.Is(err, context.Canceled) {
 			t.Fatalf("Fit stopped after %d steps with %v", steps, err)
 		}
-		file := saved(t, tr)
+		file := savedTrainer(t, tr)
 		resumed := checkpointTrainer()
 		if err := resumed.Resume(bytes.NewReader(file)); err != nil {
 			t.Fatal(err)
 		}
-		if again := saved(t, resumed); !bytes.Equal(again, file) {
+		if again := savedTrainer(t, resumed); !bytes.Equal(again, file) {
 			t.Errorf("resumed after %d steps and saved at once: another file", steps)
 		}
 		for range resumed.Train(d, 6-len(resumed.History)) {
@@ -150,7 +150,7 @@ func TestCheckpointSource(t *testing.T) {
 		t.Errorf("Save with a source that can't be saved: %v", err)
 	}
 	good := Trainer{Net: New(nil, Input(2), Dense(1))}
-	if err := tr.Resume(bytes.NewReader(saved(t, &good))); err == nil || !strings.Contains(err.Error(), "UnmarshalBinary") {
+	if err := tr.Resume(bytes.NewReader(savedTrainer(t, &good))); err == nil || !strings.Contains(err.Error(), "UnmarshalBinary") {
 		t.Errorf("Resume with a source that can't be restored: %v", err)
 	}
 	type unknown struct{ gain }
@@ -164,7 +164,7 @@ func TestCheckpointSource(t *testing.T) {
 func TestResumeRejects(t *testing.T) {
 	d, tr := mixedData(30), checkpointTrainer()
 	tr.Fit(&stopAfter{context.Background(), 7}, d, 6)
-	file := saved(t, tr)
+	file := savedTrainer(t, tr)
 	meta, ts, err := readTensors(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
@@ -228,13 +228,13 @@ func TestResumeRejects(t *testing.T) {
 	} {
 		target := checkpointTrainer()
 		target.setup()
-		before := saved(t, target)
+		before := savedTrainer(t, target)
 		err := target.Resume(bytes.NewReader(altered(test.change)))
 		var format FormatError
 		if !errors.As(err, &format) || !strings.HasPrefix(err.Error(), "nn: Resume: ") || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want a FormatError with %q", err, test.want)
 		}
-		if !bytes.Equal(saved(t, target), before) {
+		if !bytes.Equal(savedTrainer(t, target), before) {
 			t.Errorf("%s: the trainer was changed", test.want)
 		}
 	}
