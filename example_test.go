@@ -115,8 +115,8 @@ func ExampleLossFunc() {
 		}
 		return root.Sum()/n - 1
 	})
-	net := nn.New(rand.NewPCG(1, 2), nn.Input(2), nn.Dense(8), nn.Tanh, nn.Dense(1))
-	trainer := nn.Trainer{Net: net, Loss: smooth, Optimizer: &nn.Adam{LearningRate: 0.02}}
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(2), nn.Dense(8), nn.Tanh, nn.Dense(1), nn.Sigmoid)
+	trainer := nn.Trainer{Net: net, Loss: smooth, Optimizer: &nn.Adam{LearningRate: 0.05}}
 	for range trainer.Train(xor(), 1000) {
 	}
 	fmt.Printf("%.2f\n", net.Predict(xor().X))
@@ -169,10 +169,9 @@ func ExamplePatience() {
 // Schedules are functions of the step, and combine by calls.
 func ExampleSchedule() {
 	schedule := nn.Warmup(4, nn.CosineDecay(0.1, 8))
-	for step := range 10 {
-		fmt.Printf("%.4f ", schedule(step))
+	for step := range 5 {
+		fmt.Printf("%.4f\n", schedule(3*step))
 	}
-	fmt.Println()
 
 	net := nn.New(rand.NewPCG(1, 2), nn.Input(2), nn.Dense(8), nn.Tanh, nn.Dense(1), nn.Sigmoid)
 	trainer := nn.Trainer{Net: net, Optimizer: &nn.SGD{Schedule: nn.StepDecay(1, 0.5, 1000)}}
@@ -180,6 +179,15 @@ func ExampleSchedule() {
 	}
 	fmt.Printf("%.2f\n", net.Predict(xor().X))
 	// Output:
+	// 0.0250
+	// 0.1000
+	// 0.0854
+	// 0.0309
+	// 0.0000
+	// [[0.00]
+	//  [1.00]
+	//  [1.00]
+	//  [0.00]]
 }
 
 // A checkpoint holds all that training needs to go on to the same bits.
@@ -308,4 +316,12 @@ func ExampleMatrix() {
 	fmt.Printf("%.2f\n%.2f\n", &dw, &dx)
 	fmt.Printf("%.2f %.2f\n", x.Mean(), new(nn.Matrix).SumRows(x))
 	// Output:
+	// [[0.422 0.245]
+	//  [0.782 0.501]]
+	// [[0.24 0.39]
+	//  [0.36 0.56]
+	//  [0.48 0.73]]
+	// [[-0.01  0.19  0.08]
+	//  [-0.04  0.15  0.04]]
+	// 3.50 [[5.00 7.00 9.00]]
 }

@@ -199,7 +199,7 @@ func TestNetworkString(t *testing.T) {
 	n := New(nil, Input(1, 28, 28), Flatten(), Dense(128), ReLU, Dropout(0.5), Dense(10).WithoutBias(), Softmax())
 	n.Params()[0].Frozen = true
 	want := `   layer              output       parameters
-   input              (1, 28, 28)  
+   input              (1, 28, 28)
 0  Flatten()          (784)        0
 1  Dense(128)         (128)        100,480 (100,352 not trained)
 2  ReLU               (128)        0

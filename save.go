@@ -57,6 +57,7 @@ func Register(name string, make func() Layer) {
 
 func init() {
 	Register("Activation", func() Layer { return Identity })
+	Register("PReLU", func() Layer { return new(PReLULayer) })
 	Register("Concat", func() Layer { return new(ConcatLayer) })
 	Register("Dense", func() Layer { return new(DenseLayer) })
 	Register("Dropout", func() Layer { return new(DropoutLayer) })

@@ -111,9 +111,13 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 
 // update makes a step of the optimizer if enough batches wait for it.
 func (t *Trainer) update() {
-	if t.pending < t.Accumulate {
-		return
+	if t.pending >= t.Accumulate {
+		t.apply()
 	}
+}
+
+// apply makes a step of the optimizer.
+func (t *Trainer) apply() {
 	if t.Accumulate > 1 {
 		for _, q := range t.params {
 			if q.Grad != nil {
@@ -336,10 +340,7 @@ func (t *Trainer) epoch(ctx context.Context, d Dataset) (Epoch, error) {
 // n samples.
 func (t *Trainer) endEpoch(n int, start time.Time) Epoch {
 	if t.pending > 0 {
-		a := t.Accumulate
-		t.Accumulate = max(t.pending, 2)
-		t.update()
-		t.Accumulate = a
+		t.apply()
 	}
 	e := Epoch{N: len(t.History) + 1, Loss: t.sum / float64(n), Time: time.Since(start)}
 	t.History = append(t.History, e)
@@ -437,11 +438,11 @@ func (t *Trainer) Averaged() *Network {
 //		}
 //	}
 type Patience struct {
-	Epochs   int     // how many to wait for a better loss; 0 means to stop at the first that is no better
+	Epochs   int     // how many in a row may be no better before training stops; 0 means 1
 	MinDelta float64 // how much better a loss must be than the best before
 
 	Best   float64 // the best loss so far, once After was called
-	Waited int     // epochs since then
+	Waited int     // epochs since that loss
 	seen   bool
 }
 
@@ -453,5 +454,5 @@ func (p *Patience) After(loss float64) bool {
 		return false
 	}
 	p.Waited++
-	return p.Waited > p.Epochs
+	return p.Waited >= p.Epochs
 }
