@@ -91,22 +91,19 @@ func bitsTrainers() []*Trainer {
 			&RMSProp{Schedule: s, Centered: true, Momentum: 0.5}, &Adagrad{Schedule: s}, &Adadelta{Schedule: s}, &Lion{Schedule: s, WeightDecay: 0.1}}
 	}
 	i := 0
-	add := func(end Layer, losses ...Loss) {
+	add := func(out int, end Layer, losses ...Loss) {
 		for _, loss := range losses {
-			layers := []Layer{Dense(5).WithInit(inits[i%len(inits)]), SiLU, Dense(3).WithInit(inits[(i+3)%len(inits)])}
-			if end == Sigmoid {
-				layers[2] = Dense(1)
-			}
-			net := New(rand.NewChaCha8([32]byte{byte(i)}), Input(3), append(layers, end)...)
+			net := New(rand.NewChaCha8([32]byte{byte(i)}), Input(3),
+				Dense(5).WithInit(inits[i%len(inits)]), SiLU, Dense(out).WithInit(inits[(i+3)%len(inits)]), end)
 			o := optimizers(schedules[i%len(schedules)])
 			trainers = append(trainers, &Trainer{Net: net, Loss: loss, Optimizer: o[i%len(o)]})
 			i++
 		}
 	}
-	add(Softmax(), CrossEntropy, SmoothCrossEntropy(0.1), &FocalCrossEntropyLoss{Gamma: 2})
-	add(Sigmoid, BinaryCrossEntropy, &BinaryCrossEntropyLoss{PosWeight: []float64{2}}, &FocalLoss{Gamma: 2, Alpha: 0.25}, MSE, MAE, Huber(0.1), Poisson)
+	add(3, Softmax(), CrossEntropy, SmoothCrossEntropy(0.1), &FocalCrossEntropyLoss{Gamma: 2})
+	add(1, Sigmoid, BinaryCrossEntropy, &BinaryCrossEntropyLoss{PosWeight: []float64{2}}, &FocalLoss{Gamma: 2, Alpha: 0.25}, MSE, MAE, Huber(0.1), Poisson)
 	for _, end := range []Layer{Tanh, Softplus, GELU, Identity} {
-		add(Layers{Dense(1), end}, MSE, Huber(1), &PoissonLoss{LogRate: true}, MAE)
+		add(1, end, MSE, Huber(1), &PoissonLoss{LogRate: true}, MAE)
 	}
 	return trainers
 }

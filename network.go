@@ -35,6 +35,10 @@ type Network struct {
 // one occurs twice. (To test layers that are not known to fit, call
 // [Layers.Build].)
 //
+// The layers are built anew, with new parameters, also if they were part of
+// another network, which is of no use then. How to take over trained weights is
+// shown by the example of [Network.Layers].
+//
 // A nil src means rand.NewPCG(0, 0). If src is an [encoding.BinaryMarshaler],
 // as those of math/rand/v2 are, training can be resumed exactly.
 func New(src rand.Source, in Shape, layers ...Layer) *Network {
