@@ -1,0 +1,388 @@
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+// A Shape is the dimensions of one sample, outermost first: (784) for plain
+// features, (1, 28, 28) for an image as channels, height, width, (28, 64) for a
+// sequence of 28 steps with 64 features each. The last dimension varies fastest.
+type Shape []int
+
+// Input returns the Shape with the given dimensions. It reads well as the
+// second argument of [New].
+func Input(dims ...int) Shape { return dims }
+
+// Size returns the product of the dimensions, the number of values in a sample.
+func (s Shape) Size() int {
+	n := 1
+	for _, d := range s {
+		n *= d
+	}
+	return n
+}
+
+// String returns the shape in the form (1, 28, 28).
+func (s Shape) String() string {
+	var b strings.Builder
+	b.WriteByte('(')
+	for i, d := range s {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Itoa(d))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// check returns an error unless s has a dimension, all are positive, and a
+// batch of such samples can be addressed.
+func (s Shape) check() error {
+	if len(s) == 0 {
+		return fmt.Errorf("shape %v has no dimension", s)
+	}
+	if len(s) > maxRank {
+		return fmt.Errorf("shape of %d dimensions; %d are the most", len(s), maxRank)
+	}
+	n := 1
+	for _, d := range s {
+		if d <= 0 || n > maxSize/d {
+			return fmt.Errorf("shape %v: dimensions must be positive and their product at most 2³¹−1", s)
+		}
+		n *= d
+	}
+	return nil
+}
+
+const (
+	maxSize = 1<<31 - 1 // values in a sample or a parameter
+	maxRank = 16        // dimensions
+)
+
+// last returns the last dimension, and the product of the others.
+func (s Shape) last() (width, rows int) {
+	width = s[len(s)-1]
+	return width, s[:len(s)-1].Size()
+}
+
+// A Layer is one step of a network: a function of a batch and of parameters.
+//
+// A batch has one sample in each row, laid out by the layer's [Shape].
+// A layer must not change the batch or the gradient that it is given. What it
+// returns may be its argument, or share its memory.
+//
+// After Build a layer changes nothing of its own but, in Backward, its
+// parameters' gradients and, in training, its statistics; see [Param]. What it
+// has to remember between Forward and Backward it keeps in the [Pass]. So one
+// network serves any number of goroutines. A layer stands in one place of one
+// network.
+//
+// [TestLayer] checks that a type keeps these rules and computes the right
+// gradients. [Register] makes networks with layers of that type loadable.
+type Layer interface {
+	// Build tells the layer the shape of its input. The layer allocates its
+	// parameters, sets them to values drawn from rng, and returns the shape of
+	// its output, or an error if it can't take such an input. If rng is nil,
+	// only shapes are wanted: values may be anything, and the layers of this
+	// package leave them out, with Value.Data nil. Load does that.
+	Build(in Shape, rng *rand.Rand) (out Shape, err error)
+
+	// Forward returns the output for the batch x.
+	// In training it pushes to p what Backward will need.
+	Forward(p *Pass, x *Matrix) *Matrix
+
+	// Backward takes the gradient dy of the loss with respect to the output of
+	// the matching Forward. It pops what that pushed, adds the gradients with
+	// respect to the parameters to their Grad, and returns the gradient dx
+	// with respect to the input.
+	Backward(p *Pass, dy *Matrix) *Matrix
+
+	// Params returns the parameters, always the same ones in the same order.
+	Params() []*Param
+}
+
+// A ParamLayer is a layer that can leave out the gradient with respect to its
+// input. Nobody needs that of the first layer of a network, so there
+// BackwardParams is called in place of Backward.
+type ParamLayer interface {
+	Layer
+	BackwardParams(p *Pass, dy *Matrix)
+}
+
+// An IndexLayer is a layer whose input values are not quantities but indices
+// k, 0 ≤ k < Indices(), such as [Embedding]. It has no gradient with respect
+// to its input: its Backward returns zeros.
+type IndexLayer interface {
+	Layer
+	Indices() int
+}
+
+// A Param is a named matrix that a layer learns, or keeps.
+type Param struct {
+	// Name is unique in the layer, such as "weight". Build of the layers
+	// around it prefixes its place in the network: "3.0.weight".
+	Name string
+
+	Value *Matrix
+	Grad  *Matrix // ∂L/∂Value, summed over calls of Backward; nil before training
+
+	Frozen  bool // not to be changed by an optimizer
+	NoDecay bool // not subject to weight decay, L1 and L2, as are biases and gains
+	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
+
+	fixed *int // a row whose gradient is 0 by definition
+}
+
+// NewParam returns a parameter with a zero rows×cols value.
+func NewParam(name string, rows, cols int) *Param {
+	return &Param{Name: name, Value: NewMatrix(rows, cols)}
+}
+
+// newParam is NewParam for the layers of this package. If rng is nil the value
+// has a shape but no memory: Load puts there what it has read. So a file
+// of a few bytes can declare weights of any size and nothing is allocated.
+func newParam(name string, rows, cols int, rng *rand.Rand) *Param {
+	if rng == nil {
+		return &Param{Name: name, Value: &Matrix{Rows: rows, Cols: cols}}
+	}
+	return NewParam(name, rows, cols)
+}
+
+// prefix puts the place of a layer before the names of its parameters.
+func prefix(place string, params []*Param) {
+	for _, q := range params {
+		q.Name = place + "." + q.Name
+	}
+}
+
+// Layers is the layer that applies its elements in order, each to the output
+// of the one before. It is saved under the name "Layers".
+type Layers []Layer
+
+// Build builds the layers one after the other. A layer with weights is told
+// which activation follows it, so that it can choose its initial values.
+func (ls Layers) Build(in Shape, rng *rand.Rand) (Shape, error) {
+	return ls.build(in, rng, func(int, Shape) {})
+}
+
+// build is Build that reports the shape of each layer's output.
+func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) (Shape, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	for i, l := range ls {
+		if l == nil {
+			return nil, fmt.Errorf("layer %d is nil", i)
+		}
+		if h, ok := l.(initHinter); ok && rng != nil {
+			h.hintInit(ls[i+1:])
+		}
+		out, err := l.Build(in, rng)
+		if err == nil {
+			err = out.check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+		prefix(strconv.Itoa(i), l.Params())
+		report(i, out)
+		in = out
+	}
+	return in, nil
+}
+
+func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
+	for _, l := range ls {
+		x = l.Forward(p, x)
+	}
+	return x
+}
+
+func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
+	for i := len(ls) - 1; i >= 0; i-- {
+		dy = ls[i].Backward(p, dy)
+	}
+	return dy
+}
+
+// BackwardParams is Backward without the gradient of the input.
+func (ls Layers) BackwardParams(p *Pass, dy *Matrix) {
+	if len(ls) == 0 {
+		return
+	}
+	dy = ls[1:].Backward(p, dy)
+	if l, ok := ls[0].(ParamLayer); ok {
+		l.BackwardParams(p, dy)
+	} else {
+		ls[0].Backward(p, dy)
+	}
+}
+
+// Params returns the parameters of all layers, in order.
+func (ls Layers) Params() []*Param {
+	var ps []*Param
+	for _, l := range ls {
+		ps = append(ps, l.Params()...)
+	}
+	return ps
+}
+
+// Indices is that of the first layer, 0 if that takes no indices.
+func (ls Layers) Indices() int {
+	if len(ls) > 0 {
+		if l, ok := ls[0].(IndexLayer); ok {
+			return l.Indices()
+		}
+	}
+	return 0
+}
+
+// A DenseLayer computes
+//
+//	y = x·W + b
+//
+// with x (batch, in), W (in, Out), b (1, Out), y (batch, Out), and has the
+// gradients
+//
+//	dW = xᵀ·dy    db = Σᵢ dyᵢ    dx = dy·Wᵀ
+//
+// An input of shape (steps, in) becomes (steps, Out), every step by the same W
+// and b. Its parameters are named weight and bias.
+type DenseLayer struct {
+	Out    int         // features of the output
+	NoBias bool        `json:",omitempty"` // leave out b
+	Init   Initializer `json:"-"`          // of W; nil: fit for the activation that follows, see [Initializer]
+
+	W, B *Param `json:"-"` // set by Build; B is nil if NoBias is set
+
+	in, steps int
+	after     Activation // the activation that follows
+}
+
+// Dense returns a layer with out output features, each connected to all input
+// features.
+func Dense(out int) *DenseLayer { return &DenseLayer{Out: out} }
+
+// WithoutBias sets NoBias and returns d.
+func (d *DenseLayer) WithoutBias() *DenseLayer {
+	d.NoBias = true
+	return d
+}
+
+// WithInit sets Init and returns d.
+func (d *DenseLayer) WithInit(init Initializer) *DenseLayer {
+	d.Init = init
+	return d
+}
+
+func (d *DenseLayer) hintInit(after Layers) { d.after = after.activation() }
+
+func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
+	if d.Out <= 0 {
+		return nil, fmt.Errorf("Dense(%d): the number of outputs must be positive", d.Out)
+	}
+	if len(in) > 2 {
+		return nil, fmt.Errorf("Dense(%d): input is %v; put Flatten before it", d.Out, in)
+	}
+	d.in, d.steps = in.last()
+	if err := (Shape{d.in, d.Out}).check(); err != nil {
+		return nil, fmt.Errorf("Dense(%d): weight: %w", d.Out, err)
+	}
+	d.W, d.B = newParam("weight", d.in, d.Out, rng), nil
+	initialize(d.Init, d.after, d.W.Value, d.in, d.Out, rng)
+	if !d.NoBias {
+		d.B = newParam("bias", 1, d.Out, rng)
+		d.B.NoDecay = true
+	}
+	return append(in[:len(in)-1:len(in)-1], d.Out), nil
+}
+
+func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	x = p.Reshape(x, x.Rows*d.steps, d.in)
+	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
+	if d.B != nil {
+		y.Add(y, d.B.Value)
+	}
+	p.Push(x)
+	return p.Reshape(y, y.Rows/d.steps, d.steps*d.Out)
+}
+
+// Backward follows from yᵢⱼ = Σₖ xᵢₖ·Wₖⱼ + bⱼ:
+//
+//	∂L/∂Wₖⱼ = Σᵢ dyᵢⱼ·∂yᵢⱼ/∂Wₖⱼ = Σᵢ xᵢₖ·dyᵢⱼ    so dW = xᵀ·dy
+//	∂L/∂bⱼ  = Σᵢ dyᵢⱼ
+//	∂L/∂xᵢₖ = Σⱼ dyᵢⱼ·∂yᵢⱼ/∂xᵢₖ = Σⱼ dyᵢⱼ·Wₖⱼ    so dx = dy·Wᵀ
+func (d *DenseLayer) Backward(p *Pass, dy *Matrix) *Matrix {
+	d.BackwardParams(p, dy)
+	dy = p.Reshape(dy, dy.Rows*d.steps, d.Out)
+	dx := p.raw(dy.Rows, d.in).MulT(dy, d.W.Value)
+	return p.Reshape(dx, dx.Rows/d.steps, d.steps*d.in)
+}
+
+// BackwardParams adds dW and db, and leaves out dx.
+func (d *DenseLayer) BackwardParams(p *Pass, dy *Matrix) {
+	dy = p.Reshape(dy, dy.Rows*d.steps, d.Out)
+	x := p.Pop()
+	d.W.Grad.AddTMul(x, dy)
+	if d.B != nil {
+		d.B.Grad.AddSumRows(dy)
+	}
+}
+
+func (d *DenseLayer) Params() []*Param {
+	if d.B == nil {
+		return []*Param{d.W}
+	}
+	return []*Param{d.W, d.B}
+}
+
+// A FlattenLayer turns any shape into one dimension. It copies nothing.
+type FlattenLayer struct{}
+
+// Flatten returns a FlattenLayer.
+func Flatten() *FlattenLayer { return new(FlattenLayer) }
+
+func (*FlattenLayer) Build(in Shape, _ *rand.Rand) (Shape, error) { return Shape{in.Size()}, nil }
+func (*FlattenLayer) Forward(_ *Pass, x *Matrix) *Matrix          { return x }
+func (*FlattenLayer) Backward(_ *Pass, dy *Matrix) *Matrix        { return dy }
+func (*FlattenLayer) Params() []*Param                            { return nil }
+
+// A ReshapeLayer gives its input another shape of the same size. It copies
+// nothing: the values keep their order.
+type ReshapeLayer struct {
+	Shape Shape // of the output; one dimension may be −1 and follows from the others
+}
+
+// Reshape returns a ReshapeLayer with the given output shape.
+func Reshape(dims ...int) *ReshapeLayer { return &ReshapeLayer{Shape: dims} }
+
+func (r *ReshapeLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
+	out := append(Shape(nil), r.Shape...)
+	free, size := -1, 1
+	for i, d := range out {
+		if d == -1 && free < 0 {
+			free = i
+			continue
+		}
+		if d <= 0 || size > maxSize/d {
+			return nil, fmt.Errorf("Reshape%v: dimensions must be positive, but for one −1", r.Shape)
+		}
+		size *= d
+	}
+	if free >= 0 {
+		out[free] = in.Size() / size
+		size *= out[free]
+	}
+	if size != in.Size() {
+		return nil, fmt.Errorf("Reshape%v: input is %v, of another size", r.Shape, in)
+	}
+	return out, nil
+}
+
+func (*ReshapeLayer) Forward(_ *Pass, x *Matrix) *Matrix   { return x }
+func (*ReshapeLayer) Backward(_ *Pass, dy *Matrix) *Matrix { return dy }
+func (*ReshapeLayer) Params() []*Param                     { return nil }
