@@ -28,7 +28,7 @@ func checkBits(t *testing.T, what string, got, want []float64) {
 		t.Fatalf("%s: %d results, want %d", what, len(got), len(want))
 	}
 	for i, w := range want {
-		if !sameBits(got[i], w) {
+		if !sameNumber(got[i], w) {
 			t.Fatalf("%s: [%d] = %x, want %x", what, i, got[i], w)
 		}
 	}
@@ -158,11 +158,11 @@ func TestSumOrder(t *testing.T) {
 			}
 			x, y := wild(rng, n, special), wild(rng, n, special)
 			want := naiveSum(x, func(s float64, i int) float64 { return s + x[i] })
-			if got := vsum(x); !sameBits(got, want) {
+			if got := vsum(x); !sameNumber(got, want) {
 				t.Errorf("vsum of %d elements = %x, want %x", n, got, want)
 			}
 			want = naiveSum(x, func(s float64, i int) float64 { return math.FMA(x[i], y[i], s) })
-			if got := vdot(x, y); !sameBits(got, want) {
+			if got := vdot(x, y); !sameNumber(got, want) {
 				t.Errorf("vdot of %d elements = %x, want %x", n, got, want)
 			}
 		}
@@ -188,10 +188,10 @@ func TestMaxMin(t *testing.T) {
 		{[]float64{zero, -tiny}, 0, -tiny},
 		{[]float64{zero, tiny}, tiny, 0},
 	} {
-		if got := vmax(c.x); !sameBits(got, c.max) {
+		if got := vmax(c.x); !sameNumber(got, c.max) {
 			t.Errorf("vmax(%v) = %v, want %v", c.x, got, c.max)
 		}
-		if got := vmin(c.x); !sameBits(got, c.min) {
+		if got := vmin(c.x); !sameNumber(got, c.min) {
 			t.Errorf("vmin(%v) = %v, want %v", c.x, got, c.min)
 		}
 	}
@@ -259,7 +259,7 @@ func TestSoftmaxRow(t *testing.T) {
 		lse := softmaxRow(got, got)
 		checkBits(t, "softmaxRow", got, c.y)
 		done()
-		if !sameBits(lse, c.lse) {
+		if !sameNumber(lse, c.lse) {
 			t.Errorf("softmaxRow(%v) returned %v, want %v", c.x, lse, c.lse)
 		}
 	}

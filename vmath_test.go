@@ -520,8 +520,8 @@ var (
 	tiny = math.SmallestNonzeroFloat64
 )
 
-// sameBits reports whether x and y are the same number or both NaN.
-func sameBits(x, y float64) bool {
+// sameNumber reports whether x and y have the same bits or are both NaN.
+func sameNumber(x, y float64) bool {
 	return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y
 }
 
@@ -553,7 +553,7 @@ func TestFunctionSpecials(t *testing.T) {
 		{"cos", cos, [][2]float64{{0, 1}, {zero, 1}, {inf, nan}, {-inf, nan}, {tiny, 1}, {-tiny, 1}, {big, -0x1.fffe62ecfab75p-1}, {math.Pi / 2, 0x1.1a62633145c07p-54}, {math.Pi, -1}}},
 	} {
 		for _, v := range append(c.xy, [2]float64{nan, nan}, [2]float64{-nan, nan}) {
-			if got := c.f(v[0]); !sameBits(got, v[1]) {
+			if got := c.f(v[0]); !sameNumber(got, v[1]) {
 				t.Errorf("%s(%v) = %x, want %x", c.name, v[0], got, v[1])
 			}
 		}
@@ -566,7 +566,7 @@ func TestPowSpecials(t *testing.T) {
 	v := []float64{0, zero, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -2.5, inf, -inf, nan, 0x1p53, 0x1p53 - 1, 0x1p54, -0x1p53 + 1, 1e300, -1e300, 5, -5, 4}
 	for _, x := range v {
 		for _, y := range v {
-			if got, want := pow(x, y), math.Pow(x, y); !sameBits(got, want) && !(math.Abs(got/want-1) < 1e-15) {
+			if got, want := pow(x, y), math.Pow(x, y); !sameNumber(got, want) && !(math.Abs(got/want-1) < 1e-15) {
 				t.Errorf("pow(%v, %v) = %v, want %v", x, y, got, want)
 			}
 		}
@@ -575,7 +575,7 @@ func TestPowSpecials(t *testing.T) {
 		{2, -1074, tiny}, {2, -1075, 0}, {2, 1023, 0x1p1023}, {2, 1024, inf}, {-2, 1023, -0x1p1023}, {-2, -1073, -2 * tiny}, {tiny, 1, tiny}, {tiny, -1, inf},
 		{math.MaxFloat64, 1, math.MaxFloat64}, {3, 4, 81}, {10, 22, 1e22}, {9, 0.5, 3}, {0.1, 1, 0.1}, {tiny, 0.5, 0x1p-537},
 	} {
-		if got := pow(c.x, c.y); !sameBits(got, c.want) {
+		if got := pow(c.x, c.y); !sameNumber(got, c.want) {
 			t.Errorf("pow(%v, %v) = %x, want %x", c.x, c.y, got, c.want)
 		}
 	}
@@ -594,7 +594,7 @@ func TestPowSpecials(t *testing.T) {
 		if x == 1.1 {
 			want = x * x
 		}
-		if got := powi(x, c.n); !sameBits(got, want) {
+		if got := powi(x, c.n); !sameNumber(got, want) {
 			t.Errorf("powi(%v, %d) = %x, want %x", x, c.n, got, want)
 		}
 	}
