@@ -65,7 +65,7 @@ func logPair(x float64) (hi, lo float64) {
 	return hi, lo
 }
 
-// pow returns xʸ. Error below 2.5 ulp. The special cases are those of C99 and
+// pow returns xʸ. Error below 1 ulp. The special cases are those of C99 and
 // of math.Pow: pow(x, ±0) = pow(1, y) = 1 also for NaN, pow(-1, ±Inf) = 1, NaN
 // for negative finite x with a finite y that is no integer.
 func pow(x, y float64) float64 {
@@ -121,7 +121,7 @@ func isOdd(y float64) bool {
 }
 
 // powi returns xⁿ by repeated squaring in extended precision. Error below
-// 2.5 ulp; x² is x·x rounded once. powi(x, 0) = 1 also for NaN; for negative n
+// 1.5 ulp; x² is x·x rounded once. powi(x, 0) = 1 also for NaN; for negative n
 // it is the power of 1/x.
 func powi(x float64, n int) float64 {
 	m := uint64(n)

