@@ -370,6 +370,17 @@ func TestLoadRejects(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFreeze(t *testing.T) {
+	n := New(nil, Input(2), Dense(3))
+	n.params[0].Frozen = true
+	if err := n.freeze(`["0.bias"]`); err != nil {
+		t.Fatal(err)
+	}
+	if n.params[0].Frozen || !n.params[1].Frozen {
+		t.Errorf("frozen are %v, %v, want false, true", n.params[0].Frozen, n.params[1].Frozen)
+	}
 	for _, c := range []struct{ frozen, want string }{
 		{"{}", "is not a list of names"}, {"", "is not a list"}, {`["0.weight","x"]`, `no parameter is named "x"`},
 	} {
