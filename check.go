@@ -269,7 +269,7 @@ func (c *checker) compare(what string, v, grad, x, dy *Matrix, old []*Matrix, fi
 		size = 0
 		for i, v := range y.Data {
 			s = math.FMA(v, dy.Data[i], s)
-			size += math.Abs(v * dy.Data[i])
+			size += math.Abs(float64(v * dy.Data[i]))
 		}
 		return s
 	}
@@ -285,11 +285,12 @@ func (c *checker) compare(what string, v, grad, x, dy *Matrix, old []*Matrix, fi
 			want[i] = 0
 		}
 		largest = max(largest, math.Abs(want[i]))
-		noise = max(noise, size*0x1p-51/h)
+		noise = max(noise, float64(size*0x1p-51)/h)
 	}
 	for i, w := range want {
 		g := grad.Data[i]
-		if !(math.Abs(g-w) <= 1e-6*math.Abs(w)+1e-7*largest+noise) {
+		limit := noise + float64(1e-6*math.Abs(w)) + float64(1e-7*largest)
+		if !(math.Abs(g-w) <= limit) {
 			return fmt.Errorf("gradient of %s, row %d, column %d: Backward gives %v, numerical is %v", what, i/v.Cols, i%v.Cols, g, w)
 		}
 	}
@@ -372,7 +373,7 @@ func (c *checker) checkSaved() error {
 		if q.Value.Data == nil { // Build without rng may leave it out
 			q.Value.Data = make([]float64, len(p.Value.Data))
 		}
-		q.Value.Copy(p.Value)
+		q.Value = p.Value.Clone()
 	}
 	x := c.input(3)
 	if !sameBits(predict(l, x).Data, predict(c.layer, x).Data) {

@@ -136,7 +136,7 @@ func TestCSVErrors(t *testing.T) {
 		{CSV{}, "a,b\n1,\"2\n\",3\n", `nn: CSV: line 2: wrong number of fields: 3, but 2 in the first line`},
 		{CSV{}, "a\n\"1\n2\"\n", `nn: CSV: line 2, column 1 (a): "1\n2" is not a number`},
 		{CSV{Comma: '"'}, "a\n1\n", "nn: CSV: csv: invalid field or comment delimiter"},
-		{CSV{Comma: '\t'}, "a\tb\n1\t\n", `nn: CSV: line 2, column 2 (b): a value is missing`},
+		{CSV{Comma: '\t'}, "a\tb\n\t1\n", `nn: CSV: line 2, column 1 (a): a value is missing`},
 	} {
 		d, names, err := c.csv.Read(strings.NewReader(c.in))
 		if err == nil || err.Error() != c.want || d != (Dataset{}) || names != nil {

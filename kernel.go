@@ -1,99 +1,322 @@
 package nn
 
-import "math"
+import (
+	"math"
+)
 
-func exp(x float64) float64     { return math.Exp(x) }
-func log(x float64) float64     { return math.Log(x) }
-func log1p(x float64) float64   { return math.Log1p(x) }
-func expm1(x float64) float64   { return math.Expm1(x) }
-func tanh(x float64) float64    { return math.Tanh(x) }
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-func softplus(x float64) float64 {
-	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
-}
-func erf(x float64) float64         { return math.Erf(x) }
-func erfc(x float64) float64        { return math.Erfc(x) }
-func sin(x float64) float64         { return math.Sin(x) }
-func cos(x float64) float64         { return math.Cos(x) }
-func pow(x, y float64) float64      { return math.Pow(x, y) }
-func powi(x float64, n int) float64 { return math.Pow(x, float64(n)) }
-func normCDF(x float64) float64     { return 0.5 * math.Erfc(-x/math.Sqrt2) }
-func normPDF(x float64) float64     { return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }
+// Kernels work on slices of equal length; callers check, and a destination may
+// be one of the sources, though not overlap it otherwise. None allocates. The
+// loops below define every bit of the results: a kernel for a particular
+// processor performs the same operations on each element, in the same order
+// where an order matters. Only which NaN a NaN is stays open.
 
-func vmap(z, x []float64, f func(float64) float64) {
-	for i, v := range x {
-		z[i] = f(v)
-	}
-}
-func vexp(z, x []float64)      { vmap(z, x, exp) }
-func vlog(z, x []float64)      { vmap(z, x, log) }
-func vtanh(z, x []float64)     { vmap(z, x, tanh) }
-func vsigmoid(z, x []float64)  { vmap(z, x, sigmoid) }
-func vsoftplus(z, x []float64) { vmap(z, x, softplus) }
+// vadd sets z = x + y.
 func vadd(z, x, y []float64) {
+	z, y = z[:len(x)], y[:len(x)]
 	for i, v := range x {
 		z[i] = v + y[i]
 	}
 }
+
+// vsub sets z = x − y.
 func vsub(z, x, y []float64) {
+	z, y = z[:len(x)], y[:len(x)]
 	for i, v := range x {
 		z[i] = v - y[i]
 	}
 }
+
+// vmul sets z = x·y, element by element.
 func vmul(z, x, y []float64) {
+	z, y = z[:len(x)], y[:len(x)]
 	for i, v := range x {
 		z[i] = v * y[i]
 	}
 }
+
+// vdiv sets z = x/y, element by element.
 func vdiv(z, x, y []float64) {
+	z, y = z[:len(x)], y[:len(x)]
 	for i, v := range x {
 		z[i] = v / y[i]
 	}
 }
+
+// vshift sets z = x + s.
+func vshift(z []float64, s float64, x []float64) {
+	z = z[:len(x)]
+	for i, v := range x {
+		z[i] = v + s
+	}
+}
+
+// vscale sets z = s·x.
 func vscale(z []float64, s float64, x []float64) {
+	z = z[:len(x)]
 	for i, v := range x {
 		z[i] = s * v
 	}
 }
+
+// vaxpy sets z = x + s·y with one rounding: fma(s, y, x).
 func vaxpy(z, x []float64, s float64, y []float64) {
+	z, y = z[:len(x)], y[:len(x)]
 	for i, v := range x {
 		z[i] = math.FMA(s, y[i], v)
 	}
 }
-func vsum(x []float64) (s float64) {
-	for _, v := range x {
-		s += v
-	}
-	return s
-}
-func vdot(x, y []float64) (s float64) {
+
+// vfma sets z = x·y + w with one rounding: fma(x, y, w).
+func vfma(z, x, y, w []float64) {
+	z, y, w = z[:len(x)], y[:len(x)], w[:len(x)]
 	for i, v := range x {
-		s = math.FMA(v, y[i], s)
-	}
-	return s
-}
-func vsumrows(s, x []float64) {
-	for ; len(x) > 0; x = x[len(s):] {
-		vadd(s, s, x[:len(s)])
+		z[i] = math.FMA(v, y[i], w[i])
 	}
 }
-func vaddrow(z, x, b []float64) {
-	for ; len(x) > 0; x, z = x[len(b):], z[len(b):] {
-		vadd(z[:len(b)], x[:len(b)], b)
+
+// vsqrt sets y = √x.
+func vsqrt(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = math.Sqrt(v)
 	}
 }
-func softmaxRow(y, x []float64) float64 {
+
+// vexp sets y = exp(x).
+func vexp(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = exp(v)
+	}
+}
+
+// vlog sets y = log(x).
+func vlog(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = log(v)
+	}
+}
+
+// vtanh sets y = tanh(x).
+func vtanh(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = tanh(v)
+	}
+}
+
+// vsigmoid sets y = sigmoid(x).
+func vsigmoid(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = sigmoid(v)
+	}
+}
+
+// vsoftplus sets y = softplus(x).
+func vsoftplus(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = softplus(v)
+	}
+}
+
+// vgelu sets y = gelu(x).
+func vgelu(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = gelu(v)
+	}
+}
+
+// vrelu sets y = max(x, 0): NaN stays NaN, and -0 becomes +0.
+func vrelu(y, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		b := math.Float64bits(v)
+		if v <= 0 { // a conditional move: signs are hard to predict
+			b = 0
+		}
+		y[i] = math.Float64frombits(b)
+	}
+}
+
+// vreluGrad sets dx = dy where x > 0 or x is NaN, and +0 elsewhere. The result
+// max(x, 0) serves as well for x.
+func vreluGrad(dx, x, dy []float64) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	for i, v := range x {
+		b := math.Float64bits(dy[i])
+		if v <= 0 {
+			b = 0
+		}
+		dx[i] = math.Float64frombits(b)
+	}
+}
+
+// lanes is the number of partial sums of vsum and vdot: four vectors of eight.
+const lanes = 32
+
+// vsum returns the sum of x. Fewer than 32 elements are added in order, from 0.
+// Otherwise lane l, of 32, starts at 0 and adds x[l], x[l+32], x[l+64], …, and
+// [laneTree] adds the lanes.
+func vsum(x []float64) float64 {
+	if len(x) < lanes {
+		s := 0.0
+		for _, v := range x {
+			s += v
+		}
+		return s
+	}
+	// A block is walked four times, eight lanes at a time, so that the partial
+	// sums stay in registers.
+	var a [lanes]float64
+	for len(x) >= lanes {
+		n := min(len(x), 1024) &^ (lanes - 1)
+		for q := 0; q < lanes; q += 8 {
+			a0, a1, a2, a3, a4, a5, a6, a7 := a[q], a[q+1], a[q+2], a[q+3], a[q+4], a[q+5], a[q+6], a[q+7]
+			for i := q; i+8 <= n; i += lanes {
+				b := (*[8]float64)(x[i:])
+				a0 += b[0]
+				a1 += b[1]
+				a2 += b[2]
+				a3 += b[3]
+				a4 += b[4]
+				a5 += b[5]
+				a6 += b[6]
+				a7 += b[7]
+			}
+			a[q], a[q+1], a[q+2], a[q+3], a[q+4], a[q+5], a[q+6], a[q+7] = a0, a1, a2, a3, a4, a5, a6, a7
+		}
+		x = x[n:]
+	}
+	for l, v := range x {
+		a[l] += v
+	}
+	return laneTree(&a)
+}
+
+// vdot returns Σᵢ xᵢ·yᵢ in the order of [vsum], each term added by an FMA.
+func vdot(x, y []float64) float64 {
+	y = y[:len(x)]
+	if len(x) < lanes {
+		s := 0.0
+		for i, v := range x {
+			s = math.FMA(v, y[i], s)
+		}
+		return s
+	}
+	var a [lanes]float64
+	for len(x) >= lanes {
+		n := min(len(x), 1024) &^ (lanes - 1)
+		for q := 0; q < lanes; q += 4 {
+			a0, a1, a2, a3 := a[q], a[q+1], a[q+2], a[q+3]
+			for i := q; i+4 <= n; i += lanes {
+				b, c := (*[4]float64)(x[i:]), (*[4]float64)(y[i:])
+				a0 = math.FMA(b[0], c[0], a0)
+				a1 = math.FMA(b[1], c[1], a1)
+				a2 = math.FMA(b[2], c[2], a2)
+				a3 = math.FMA(b[3], c[3], a3)
+			}
+			a[q], a[q+1], a[q+2], a[q+3] = a0, a1, a2, a3
+		}
+		x, y = x[n:], y[n:]
+	}
+	for l, v := range x {
+		a[l] = math.FMA(v, y[l], a[l])
+	}
+	return laneTree(&a)
+}
+
+// laneTree adds 32 lanes: the four vectors of eight in pairs, then halves.
+func laneTree(a *[lanes]float64) float64 {
+	var b [8]float64
+	for l := range b {
+		b[l] = (a[l] + a[l+8]) + (a[l+16] + a[l+24])
+	}
+	c0, c1, c2, c3 := b[0]+b[4], b[1]+b[5], b[2]+b[6], b[3]+b[7]
+	return (c0 + c2) + (c1 + c3)
+}
+
+// vmax returns the largest element: NaN if there is a NaN, -Inf for an empty
+// slice. A largest element of zero is returned as +0.
+func vmax(x []float64) float64 {
 	m := math.Inf(-1)
 	for _, v := range x {
-		m = max(m, v)
+		if !(v <= m) {
+			if v != v {
+				return v
+			}
+			m = v
+		}
 	}
-	s := 0.0
-	for j, v := range x {
-		y[j] = exp(v - m)
-		s += y[j]
+	if m == 0 {
+		return 0
 	}
-	for j := range y {
-		y[j] /= s
+	return m
+}
+
+// vmin returns the smallest element, as [vmax] returns the largest; +Inf for an
+// empty slice.
+func vmin(x []float64) float64 {
+	m := math.Inf(1)
+	for _, v := range x {
+		if !(v >= m) {
+			if v != v {
+				return v
+			}
+			m = v
+		}
+	}
+	if m == 0 {
+		return 0
+	}
+	return m
+}
+
+// vaddrow sets each row of z to that row of x plus b; rows have len(b) columns.
+func vaddrow(z, x, b []float64) {
+	if len(b) == 0 {
+		return
+	}
+	for len(x) > 0 {
+		row, to := x[:len(b)], z[:len(b)]
+		for j, v := range b {
+			to[j] = row[j] + v
+		}
+		x, z = x[len(b):], z[len(b):]
+	}
+}
+
+// vsumrows adds the rows of x to s in order; rows have len(s) columns.
+func vsumrows(s, x []float64) {
+	if len(s) == 0 {
+		return
+	}
+	for len(x) > 0 {
+		row := x[:len(s)]
+		for j, v := range row {
+			s[j] += v
+		}
+		x = x[len(s):]
+	}
+}
+
+// softmaxRow sets y to the softmax of x, yⱼ = e^(xⱼ−m)/Σₖ e^(xₖ−m) with
+// m = maxₖ xₖ, and returns log Σₖ e^xₖ.
+//
+// A NaN in x makes all of y and the result NaN. A largest element of +Inf, or
+// a row of nothing but -Inf, has no softmax: y is all NaN and the result is the
+// largest element. An empty row gives -Inf.
+func softmaxRow(y, x []float64) (logSumExp float64) {
+	m := vmax(x)
+	vshift(y, -m, x)
+	vexp(y, y)
+	s := vsum(y)
+	vscale(y, 1/s, y)
+	if math.IsInf(m, 0) {
+		return m
 	}
 	return m + log(s)
 }

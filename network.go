@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,8 +167,10 @@ func (n *Network) String() string {
 	}
 	w.Flush()
 	fmt.Fprintf(&b, "total: %s parameters\n", countText(n.params))
-	return b.String()
+	return trailingSpace.ReplaceAllString(b.String(), "\n")
 }
+
+var trailingSpace = regexp.MustCompile(` +\n`)
 
 // countText returns the number of values in params, and how many of them
 // training leaves alone.

@@ -58,7 +58,7 @@ func (d *DropoutLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 // 1/(1 − rate). Element i is decided by 16 bits of word i/4 of the stream of
 // key, so it does not matter who computes it, or when.
 func dropMask(m []float64, rate float64, key uint64) {
-	drop := min(uint64(rate*0x1p16+0.5), 1<<16-1) // of 2¹⁶ outcomes
+	drop := min(uint64(float64(rate*0x1p16)+0.5), 1<<16-1) // of 2¹⁶ outcomes
 	keep := 0x1p16 / float64(1<<16-drop)
 	for i := 0; i < len(m); i += 4 {
 		w := mix(key, uint64(i/4))

@@ -144,7 +144,7 @@ func testGradients(params []*Param, step int) {
 	}
 }
 
-func values(params []*Param) []float64 {
+func paramValues(params []*Param) []float64 {
 	var v []float64
 	for _, p := range params {
 		v = append(v, p.Value.Data...)
@@ -152,7 +152,7 @@ func values(params []*Param) []float64 {
 	return v
 }
 
-func equalBits(t *testing.T, what string, got, want []float64) {
+func wantBits(t *testing.T, what string, got, want []float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: %d values, want %d", what, len(got), len(want))
@@ -228,7 +228,7 @@ func TestOptimizerStateRoundTrip(t *testing.T) {
 			testGradients(second, step)
 			o2.Step(second)
 		}
-		equalBits(t, name+": resumed", values(second), values(whole))
+		wantBits(t, name+": resumed", paramValues(second), paramValues(whole))
 		if got := o2.State(second)[0].Data[0]; got != 17 {
 			t.Errorf("%s: count of steps is %v, want 17", name, got)
 		}
@@ -307,7 +307,7 @@ func TestOptimizerDefaults(t *testing.T) {
 			test.zero.Step(a)
 			test.full.Step(b)
 		}
-		equalBits(t, test.name, values(a), values(b))
+		wantBits(t, test.name, paramValues(a), paramValues(b))
 	}
 }
 
@@ -343,7 +343,7 @@ func TestOptimizerOtherParams(t *testing.T) {
 		a, b := testParams(), testParams()
 		used.Step(a)
 		fresh.Step(b)
-		equalBits(t, name+": after other parameters", values(a), values(b))
+		wantBits(t, name+": after other parameters", paramValues(a), paramValues(b))
 
 		// A parameter that was built again for another shape.
 		a[0].Value, a[0].Grad = NewMatrix(2, 4), NewMatrix(2, 4)
@@ -416,7 +416,7 @@ func TestAMSGrad(t *testing.T) {
 		a.Step(x)
 		b.Step(y)
 	}
-	equalBits(t, "AMSGrad while gradients grow", values(y), values(x))
+	wantBits(t, "AMSGrad while gradients grow", paramValues(y), paramValues(x))
 	largest := b.State(y)[3].Clone()
 	for _, p := range y {
 		if p.Grad != nil {
@@ -424,7 +424,7 @@ func TestAMSGrad(t *testing.T) {
 		}
 	}
 	b.Step(y)
-	equalBits(t, "largest v", b.State(y)[3].Data, largest.Data)
+	wantBits(t, "largest v", b.State(y)[3].Data, largest.Data)
 }
 
 func TestRMSPropCenteredConstantGradient(t *testing.T) {
@@ -458,17 +458,6 @@ func TestOptimizerNaN(t *testing.T) {
 	}
 }
 
-// panicText returns what f panics with.
-func panicText(f func()) (text string) {
-	defer func() {
-		if v := recover(); v != nil {
-			text = fmt.Sprint(v)
-		}
-	}()
-	f()
-	return ""
-}
-
 func TestOptimizerPanics(t *testing.T) {
 	bare := func() []*Param { return []*Param{NewParam("0.weight", 2, 3)} }
 	misfit := bare()
@@ -487,11 +476,11 @@ func TestOptimizerPanics(t *testing.T) {
 		{func() { (&NAdam{Beta2: math.NaN()}).Step(good) }, "nn: NAdam: Beta2 is NaN; it must"},
 		{func() { (&RMSProp{Decay: -0.1}).Step(good) }, "nn: RMSProp: Decay is -0.1; it must"},
 	}
-	before := values(good)
+	before := paramValues(good)
 	for _, test := range tests {
 		if got := panicText(test.f); !strings.HasPrefix(got, test.want) {
 			t.Errorf("panic %q, want %q", got, test.want)
 		}
 	}
-	equalBits(t, "values after panics", values(good), before)
+	wantBits(t, "values after panics", paramValues(good), before)
 }

@@ -44,14 +44,33 @@ func clipValue(params []*Param, limit float64) {
 	}
 }
 
-// addPenalty returns the penalty
+// penalty returns
 //
 //	l1·Σ|w| + l2/2·Σw²
 //
-// of the trained params without NoDecay, and adds its gradient, which is
-// l1·sign(w) + l2·w, to theirs. The sign of 0 is 0.
-func addPenalty(params []*Param, l1, l2 float64) float64 {
+// over the trained params without NoDecay.
+func penalty(params []*Param, l1, l2 float64) float64 {
 	abs, squares := 0.0, 0.0
+	for _, p := range params {
+		if p.NoDecay || !trained(p) {
+			continue
+		}
+		w := p.Value.Data
+		if l1 != 0 {
+			for _, x := range w {
+				abs += math.Abs(x)
+			}
+		}
+		if l2 != 0 {
+			squares += vdot(w, w)
+		}
+	}
+	return math.FMA(l1, abs, float64(l2/2*squares))
+}
+
+// addPenalty adds the gradient of penalty, l1·sign(w) + l2·w, to those of the
+// params. The sign of 0 is 0.
+func addPenalty(params []*Param, l1, l2 float64) {
 	for _, p := range params {
 		if p.NoDecay || !trained(p) {
 			continue
@@ -59,16 +78,13 @@ func addPenalty(params []*Param, l1, l2 float64) float64 {
 		w, g := p.Value.Data, p.Grad.Data
 		if l1 != 0 {
 			for i, x := range w {
-				abs += math.Abs(x)
 				g[i] = math.FMA(l1, sign(x), g[i])
 			}
 		}
 		if l2 != 0 {
-			squares += vdot(w, w)
 			vaxpy(g, g, l2, w)
 		}
 	}
-	return math.FMA(l1, abs, float64(l2/2*squares))
 }
 
 // An EMA is an exponential moving average of parameters, which often predicts

@@ -54,7 +54,8 @@ func TestGoldenRegularization(t *testing.T) {
 			}
 			w := c.Param["w"].matrix()
 			p := &Param{Name: "w", Value: w, Grad: NewMatrix(w.Rows, w.Cols)}
-			loss := addPenalty([]*Param{p}, l1, l2)
+			loss := penalty([]*Param{p}, l1, l2)
+			addPenalty([]*Param{p}, l1, l2)
 			c.check(t, "loss", []float64{loss}, c.Out["loss"])
 			c.check(t, "w", p.Grad.Data, c.Grad["w"])
 		case "ema":
@@ -78,7 +79,7 @@ func TestGoldenRegularization(t *testing.T) {
 	}
 }
 
-func grads(params []*Param) []float64 {
+func paramGrads(params []*Param) []float64 {
 	var g []float64
 	for _, p := range params {
 		if p.Grad != nil {
@@ -105,7 +106,7 @@ func TestClipNorm(t *testing.T) {
 	if got := clipNorm(params, 10); math.Abs(got-1) > 1e-15 {
 		t.Errorf("norm after clipping to 1 is %v", got)
 	}
-	equalBits(t, "gradient of a frozen parameter", params[2].Grad.Data, testParams()[2].Grad.Data)
+	wantBits(t, "gradient of a frozen parameter", params[2].Grad.Data, testParams()[2].Grad.Data)
 
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e200} {
 		params, before := testParams(), testParams()
@@ -113,7 +114,7 @@ func TestClipNorm(t *testing.T) {
 		if got := clipNorm(params, 1); !math.IsNaN(got) && !math.IsInf(got, 1) {
 			t.Errorf("norm with %v is %v", bad, got)
 		}
-		equalBits(t, "gradients without a finite norm", grads(params), grads(before))
+		wantBits(t, "gradients without a finite norm", paramGrads(params), paramGrads(before))
 	}
 	if got := clipNorm(nil, 1); got != 0 {
 		t.Errorf("norm of nothing is %v", got)
@@ -132,13 +133,14 @@ func TestClipValue(t *testing.T) {
 	}
 	params := testParams()
 	clipValue(params, 0.1)
-	equalBits(t, "gradient of a frozen parameter", params[2].Grad.Data, testParams()[2].Grad.Data)
+	wantBits(t, "gradient of a frozen parameter", params[2].Grad.Data, testParams()[2].Grad.Data)
 }
 
 func TestAddPenalty(t *testing.T) {
 	const l1, l2 = 0.3, 0.7
 	params, before := testParams(), testParams()
-	got, want := addPenalty(params, l1, l2), 0.0
+	got, want := penalty(params, l1, l2), 0.0
+	addPenalty(params, l1, l2)
 	for k, p := range params {
 		if p.Stat {
 			continue
@@ -157,10 +159,11 @@ func TestAddPenalty(t *testing.T) {
 	if math.Abs(got-want) > 1e-14*want {
 		t.Errorf("penalty is %v, want %v", got, want)
 	}
-	if got := addPenalty(params, 0, 0); got != 0 {
+	if got := penalty(params, 0, 0); got != 0 {
 		t.Errorf("penalty of 0 and 0 is %v", got)
 	}
 	if n := testing.AllocsPerRun(10, func() {
+		penalty(params, l1, l2)
 		addPenalty(params, l1, l2)
 		clipNorm(params, 1)
 		clipValue(params, 0.5)
@@ -181,8 +184,8 @@ func TestEMA(t *testing.T) {
 		}
 		e.Update(params)
 		e.CopyTo(smooth)
-		for i, v := range values(smooth) {
-			if w := values(params)[i]; math.Abs(v-w) > 1e-13 {
+		for i, v := range paramValues(smooth) {
+			if w := paramValues(params)[i]; math.Abs(v-w) > 1e-13 {
 				t.Errorf("%+v: average of one is %v, want %v", *e, v, w)
 				break
 			}
@@ -192,7 +195,7 @@ func TestEMA(t *testing.T) {
 			e.Update(params)
 		}
 		e.CopyTo(smooth)
-		equalBits(t, "average of a Stat", smooth[3].Value.Data, params[3].Value.Data)
+		wantBits(t, "average of a Stat", smooth[3].Value.Data, params[3].Value.Data)
 		if n := testing.AllocsPerRun(10, func() { e.Update(params); e.CopyTo(smooth) }); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
@@ -210,7 +213,7 @@ func TestEMA(t *testing.T) {
 		}
 		e.CopyTo(smooth)
 		f.CopyTo(other)
-		equalBits(t, "average that was kept", values(other), values(smooth))
+		wantBits(t, "average that was kept", paramValues(other), paramValues(smooth))
 	}
 
 	// The default.
@@ -223,10 +226,10 @@ func TestEMA(t *testing.T) {
 	}
 	a.CopyTo(x)
 	b.CopyTo(y)
-	equalBits(t, "default", values(x), values(y))
+	wantBits(t, "default", paramValues(x), paramValues(y))
 
 	// What does not change has itself as its average, also its bits.
-	equalBits(t, "constant", x[1].Value.Data, params[1].Value.Data)
+	wantBits(t, "constant", x[1].Value.Data, params[1].Value.Data)
 }
 
 func TestEMAPanics(t *testing.T) {

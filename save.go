@@ -57,6 +57,7 @@ func Register(name string, make func() Layer) {
 
 func init() {
 	Register("Activation", func() Layer { return Identity })
+	Register("PReLU", func() Layer { return new(PReLULayer) })
 	Register("Concat", func() Layer { return new(ConcatLayer) })
 	Register("Dense", func() Layer { return new(DenseLayer) })
 	Register("Dropout", func() Layer { return new(DropoutLayer) })
@@ -243,10 +244,17 @@ func (n *Network) named() []tensor {
 // fill sets the parameters to the tensors of the same names.
 func (n *Network) fill(ts map[string]*Matrix) error { return fillTensors(n.named(), ts) }
 
-// fillTensors sets every matrix of dst to the one of its name in src. If
-// src has not the same names and shapes it returns an error and changes nothing.
-// A matrix of dst that has a shape but no memory takes that of src.
+// fillTensors is checkTensors and, if all is well, copyTensors.
 func fillTensors(dst []tensor, src map[string]*Matrix) error {
+	if err := checkTensors(dst, src); err != nil {
+		return err
+	}
+	copyTensors(dst, src)
+	return nil
+}
+
+// checkTensors returns an error unless src has the same names and shapes as dst.
+func checkTensors(dst []tensor, src map[string]*Matrix) error {
 	for _, t := range dst {
 		m := src[t.name]
 		if m == nil {
@@ -263,6 +271,12 @@ func fillTensors(dst []tensor, src map[string]*Matrix) error {
 		}
 		return badFormat("tensor %.80q belongs to no layer", slices.Sorted(maps.Keys(left))[0])
 	}
+	return nil
+}
+
+// copyTensors sets every matrix of dst to the one of its name in src. A matrix
+// of dst that has a shape but no memory takes that of src.
+func copyTensors(dst []tensor, src map[string]*Matrix) {
 	for _, t := range dst {
 		if t.m.Data == nil {
 			t.m.Data = src[t.name].Data
@@ -270,7 +284,6 @@ func fillTensors(dst []tensor, src map[string]*Matrix) error {
 			copy(t.m.Data, src[t.name].Data)
 		}
 	}
-	return nil
 }
 
 // freeze sets Frozen of the parameters in the list, nn.frozen of a file, and
@@ -332,6 +345,7 @@ func load(r io.Reader) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	withoutTrainer(ts)
 	return restore(meta, ts)
 }
 

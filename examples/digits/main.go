@@ -26,7 +26,7 @@ var files embed.FS
 func main() {
 	log.SetFlags(0)
 	all := readData()
-	train, test := all.StratifiedSplit(0.8, rand.New(rand.NewPCG(1, 1)))
+	train, test := all.SplitStratified(1437, rand.New(rand.NewPCG(1, 1)))
 
 	net := nn.New(rand.NewPCG(1, 2), nn.Input(64),
 		nn.Dense(128), nn.ReLU, nn.Dropout(0.2),

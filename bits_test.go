@@ -1,0 +1,135 @@
+package nn
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// bitsHash is of the networks that TestBits trains: the same on every
+// architecture, for every GOMAXPROCS and build.
+const bitsHash = ""
+
+// TestBits trains networks with everything in them, and compares what they
+// have become with a constant.
+func TestBits(t *testing.T) {
+	h := sha256.New()
+	save := func(n *Network) {
+		if err := n.Save(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tr := range bitsTrainers() {
+		n := 48
+		rng := testRand()
+		d := Dataset{X: NewMatrix(n, tr.Net.In().Size()), Y: NewMatrix(n, 1)}
+		for i := range d.X.Data {
+			if tr.Net.layers.Indices() > 0 {
+				d.X.Data[i] = float64(intN(rng, 5))
+			} else {
+				d.X.Data[i] = normal(rng)
+			}
+		}
+		for i := range d.Y.Data {
+			d.Y.Data[i] = float64(intN(rng, 2))
+		}
+		if tr.BatchSize == 0 {
+			tr.BatchSize = 20
+		}
+		for range tr.Train(d, 3) {
+		}
+		save(tr.Net)
+		if tr.EMA != nil {
+			save(tr.Averaged())
+		}
+		fmt.Fprintf(h, "%x", tr.Evaluate(d))
+		y := tr.Net.Predict(d.X)
+		fmt.Fprintf(h, "%x %x", Accuracy(y, d.Y), y.Data)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != bitsHash {
+		t.Errorf("trained networks have the hash %s, want %s", got, bitsHash)
+	}
+}
+
+// bitsTrainers returns trainers whose networks together have every layer,
+// activation, initialiser, loss, optimizer and schedule in them.
+func bitsTrainers() []*Trainer {
+	src := func() rand.Source { return rand.NewPCG(1, 2) }
+	var activations []Layers
+	for a := Identity; a <= Tanh; a++ {
+		activations = append(activations, Layers{Dense(2), a})
+	}
+	everything := New(src(), Input(6),
+		Embedding(5, 3).WithPadding(1), Reshape(-1, 6), PReLU(), Flatten(), Dropout(0.2), GaussianNoise(0.1),
+		Concat(activations...), Residual(Dense(4), Tanh).WithShortcut(Dense(4).WithoutBias()),
+		Dense(3), Softmax())
+
+	wide := func(init Initializer) *Network { // large enough for blocks and goroutines
+		return New(src(), Input(130), Dense(257).WithInit(init), ReLU, Dense(129), GELU, Dense(2), Softmax())
+	}
+	_ = func(layers ...Layer) *Network {
+		return New(rand.NewChaCha8([32]byte{1}), Input(3), append([]Layer{Dense(4), SiLU}, layers...)...)
+	}
+	trainers := []*Trainer{
+		{Net: everything, Loss: &CrossEntropyLoss{Smoothing: 0.1, Weights: []float64{1, 2, 0.5}}, Optimizer: &Adam{AMSGrad: true, WeightDecay: 0.01},
+			ClipNorm: 0.5, ClipValue: 0.1, L1: 1e-4, L2: 1e-3, Accumulate: 2, EMA: &EMA{Decay: 0.9}},
+		{Net: wide(nil), Optimizer: &SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3}, BatchSize: 48},
+	}
+	return trainers
+}
+
+// Nothing but math.FMA makes a fused multiply-add: the compiler's own would
+// differ between architectures.
+func TestNoHiddenFMA(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the package for other processors")
+	}
+	goTool := filepath.Join(runtime.GOROOT(), "bin", "go")
+	if _, err := os.Stat(goTool); err != nil {
+		t.Skip("there is no go command")
+	}
+	fused := regexp.MustCompile(`\(([^()]*\.go):(\d+)\)\s+(V?FN?M(?:ADD|SUB)\w*)`)
+	for _, env := range []string{"GOARCH=arm64", "GOARCH=amd64 GOAMD64=v3"} {
+		cmd := exec.Command(goTool, "build", "-gcflags=-S", ".")
+		cmd.Env = append(os.Environ(), append(strings.Fields(env), "GOOS=linux", "CGO_ENABLED=0")...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", env, err, out)
+		}
+		found := 0
+		lines := map[string][]string{}
+		for s := bufio.NewScanner(bytes.NewReader(out)); s.Scan(); {
+			m := fused.FindStringSubmatch(s.Text())
+			if m == nil {
+				continue
+			}
+			found++
+			file := m[1]
+			if lines[file] == nil {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines[file] = strings.Split(string(text), "\n")
+			}
+			var n int
+			fmt.Sscan(m[2], &n)
+			if !strings.Contains(lines[file][n-1], "math.FMA(") {
+				t.Errorf("%s: %s:%d has %s without asking for it: %s", env, filepath.Base(file), n, m[3], strings.TrimSpace(lines[file][n-1]))
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s: no fused multiply-add found at all; has the compiler's listing changed?", env)
+		}
+	}
+}

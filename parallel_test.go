@@ -1,0 +1,243 @@
+package nn
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// splitLoops makes every loop split, on p processors, until the test ends.
+func splitLoops(t testing.TB, p int) {
+	old := runtime.GOMAXPROCS(p)
+	alwaysSplit = true
+	t.Cleanup(func() {
+		runtime.GOMAXPROCS(old)
+		alwaysSplit = false
+	})
+}
+
+// countTask is a task that countTask how often each of its steps is run.
+type countTask struct {
+	n     []atomic.Int32
+	calls atomic.Int32
+	inner int // steps of a loop within each step
+	fail  int // step that panics, or −1
+}
+
+func (t *countTask) run(lo, hi int) {
+	t.calls.Add(1)
+	for i := lo; i < hi; i++ {
+		if i == t.fail {
+			panic("step failed")
+		}
+		if t.inner > 0 {
+			u := &countTask{n: make([]atomic.Int32, t.inner), fail: -1}
+			parallel(t.inner, 1, u)
+			for j := range u.n {
+				if u.n[j].Load() != 1 {
+					panic("inner step not run once")
+				}
+			}
+		}
+		t.n[i].Add(1)
+	}
+}
+
+func (t *countTask) check(tb testing.TB, want int32) {
+	tb.Helper()
+	for i := range t.n {
+		if got := t.n[i].Load(); got != want {
+			tb.Fatalf("parallel over %d: step %d run %d times, want %d", len(t.n), i, got, want)
+		}
+	}
+}
+
+func newCountTask(n int) *countTask { return &countTask{n: make([]atomic.Int32, n), fail: -1} }
+
+func TestParallel(t *testing.T) {
+	for _, p := range []int{1, 2, 7} {
+		splitLoops(t, p)
+		for n := range 40 {
+			c := newCountTask(n)
+			parallel(n, 1, c)
+			c.check(t, 1)
+			if calls := int(c.calls.Load()); calls > p*chunksPerProc || p > 1 && n > 1 && calls < 2 {
+				t.Errorf("parallel over %d on %d processors: %d chunks", n, p, calls)
+			}
+		}
+		c := newCountTask(20)
+		c.inner = 20
+		parallel(20, 1, c)
+		c.check(t, 1)
+	}
+}
+
+// A loop is split from four grains on, into chunks of at least one.
+func TestParallelGrain(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	for _, x := range []struct{ n, grain, want int }{
+		{0, 1, 0}, {1, 1, 1}, {3, 1, 1}, {4, 1, 4}, {39, 10, 1}, {40, 10, 4}, {41, 10, 5}, {1600, 10, 16}, {5, 0, 5}, {-1, 1, 0},
+	} {
+		c := newCountTask(max(x.n, 0))
+		parallel(x.n, x.grain, c)
+		c.check(t, 1)
+		if got := int(c.calls.Load()); got != x.want {
+			t.Errorf("parallel(%d, %d): %d chunks, want %d", x.n, x.grain, got, x.want)
+		}
+	}
+}
+
+func TestParallelPanic(t *testing.T) {
+	for _, p := range []int{1, 2, 7} {
+		splitLoops(t, p)
+		for range 20 {
+			for _, fail := range []int{0, 17, 63} {
+				c := newCountTask(64)
+				c.fail = fail
+				got := func() (v any) {
+					defer func() { v = recover() }()
+					parallel(64, 1, c)
+					return nil
+				}()
+				if got != "step failed" {
+					t.Fatalf("step %d of 64 panics on %d processors: caller got %v", fail, p, got)
+				}
+			}
+			c := newCountTask(64) // the job is reused after a panic
+			parallel(64, 1, c)
+			c.check(t, 1)
+		}
+	}
+}
+
+// lateTask is a loop of two steps. The first ends when the second has begun on another
+// goroutine; the second goes on for a while.
+type lateTask struct{ begun, done atomic.Bool }
+
+func (t *lateTask) run(lo, hi int) {
+	if lo == 0 {
+		for !t.begun.Load() {
+			runtime.Gosched()
+		}
+		return
+	}
+	t.begun.Store(true)
+	for range 1000 {
+		runtime.Gosched()
+	}
+	t.done.Store(true)
+}
+
+// The caller waits for the steps of others.
+func TestParallelWaits(t *testing.T) {
+	splitLoops(t, 2)
+	for range 20 {
+		x := new(lateTask)
+		parallel(2, 1, x)
+		if !x.done.Load() {
+			t.Fatal("parallel returned before its last step was done")
+		}
+	}
+}
+
+// exitTask is a task in which a step ends its goroutine, as t.FailNow does.
+type exitTask struct{ countTask }
+
+func (t *exitTask) run(lo, hi int) {
+	t.countTask.run(lo, hi)
+	runtime.Goexit()
+}
+
+func TestParallelGoexit(t *testing.T) {
+	splitLoops(t, 3)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		parallel(8, 1, &exitTask{countTask{n: make([]atomic.Int32, 8), fail: -1}})
+		t.Error("parallel returned though each of its goroutines has ended")
+	}()
+	<-done
+	c := newCountTask(8)
+	parallel(8, 1, c)
+	c.check(t, 1)
+}
+
+func TestParallelCallers(t *testing.T) {
+	splitLoops(t, 4)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 100 {
+				c := newCountTask(30)
+				parallel(30, 1, c)
+				c.check(t, 1)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// No goroutine outlives its call.
+func TestParallelGoroutines(t *testing.T) {
+	splitLoops(t, 7)
+	before := runtime.NumGoroutine()
+	c := newCountTask(100)
+	for range 100 {
+		parallel(100, 1, c)
+	}
+	// A helper countTask as a goroutine for a moment after it has said it is done.
+	for i := 0; i < 1e6 && runtime.NumGoroutine() > before; i++ {
+		runtime.Gosched()
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
+}
+
+// allocsPerRun is testing.AllocsPerRun without its GOMAXPROCS(1), which would keep
+// every loop on one goroutine. The runtime itself allocates now and then, for a new
+// thread, say: so it is the least of several averages.
+func allocsPerRun(f func()) uint64 {
+	const runs = 10
+	least := ^uint64(0)
+	for range 4 {
+		var before, after runtime.MemStats
+		f()
+		runtime.ReadMemStats(&before)
+		for range runs {
+			f()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, (after.Mallocs-before.Mallocs)/runs)
+	}
+	return least
+}
+
+func TestParallelAllocs(t *testing.T) {
+	for _, p := range []int{1, 2, 7} {
+		splitLoops(t, p)
+		c := newCountTask(100)
+		if a := allocsPerRun(func() { parallel(100, 1, c) }); a != 0 {
+			t.Errorf("parallel on %d processors allocates %d times", p, a)
+		}
+	}
+}
+
+func TestFreelist(t *testing.T) {
+	var p freelist[int]
+	var xs []*int
+	for range 40 {
+		xs = append(xs, p.get())
+	}
+	for _, x := range xs {
+		p.put(x)
+	}
+	for i := range 40 {
+		x := p.get()
+		if in := slices.Contains(xs, x); in != (i < 32) {
+			t.Fatalf("value %d: from the list %v, want %v", i, in, i < 32)
+		}
+	}
+}
