@@ -400,7 +400,7 @@ func (l *PReLULayer) WithPerChannel() *PReLULayer {
 }
 
 // Build returns in.
-func (l *PReLULayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
+func (l *PReLULayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := in.check(); err != nil {
 		return nil, fmt.Errorf("PReLU: %w", err)
 	}
@@ -413,7 +413,7 @@ func (l *PReLULayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
 			channels, l.run = in[0], in[1:].Size()
 		}
 	}
-	l.Slope = NewParam("slope", 1, channels)
+	l.Slope = newParam("slope", 1, channels, rng)
 	l.Slope.Value.Fill(0.25)
 	l.Slope.NoDecay = true
 	return in, nil
