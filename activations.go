@@ -33,9 +33,8 @@ import (
 // normal distribution (GELU is the exact form, not the approximation by tanh),
 // λ = 1.0507…, α = 1.6732…. SiLU is also called swish.
 //
-// In the kinks the derivative is the one that PyTorch takes, the left one but
-// for HardSwish at −3, where it is the right one. At ±Inf, function and
-// derivative have their limits. NaN gives NaN in both.
+// In a kink f′ is the one that the table says, PyTorch's choice too. At ±Inf, f
+// and f′ have their limits. NaN gives NaN in both, except that ReLU passes dy.
 type Activation uint8
 
 const (
@@ -64,11 +63,11 @@ var activations = [...]struct {
 	fromX    bool
 }{
 	Identity:    {name: "Identity"},
-	ReLU:        {"ReLU", reluForward, reluBackward, false},
+	ReLU:        {"ReLU", vrelu, vreluGrad, false},
 	LeakyReLU:   {"LeakyReLU", leakyForward, leakyBackward, false},
 	ELU:         {"ELU", eluForward, eluBackward, false},
 	SELU:        {"SELU", seluForward, seluBackward, false},
-	GELU:        {"GELU", geluForward, geluBackward, true},
+	GELU:        {"GELU", vgelu, geluBackward, true},
 	SiLU:        {"SiLU", siluForward, siluBackward, true},
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
@@ -182,18 +181,6 @@ func pick(x, above, below float64) float64 {
 	return math.Float64frombits(b)
 }
 
-func reluForward(y, x []float64) {
-	for i, v := range x {
-		y[i] = max(v, 0) // NaN if v is NaN, +0 if v is −0
-	}
-}
-
-func reluBackward(dx, y, dy []float64) {
-	for i, v := range y {
-		dx[i] = pick(v, dy[i], 0)
-	}
-}
-
 const leak = 0.01 // the slope of LeakyReLU below 0
 
 func leakyForward(y, x []float64) {
@@ -238,23 +225,14 @@ func seluBackward(dx, y, dy []float64) {
 	}
 }
 
-// The functions x·g(x) and their derivatives are taken at x within bounds
-// beyond which g is 0 or 1 to the last bit, since Inf·0 is NaN.
-
-const normalBound = 40 // Φ(−40) and φ(±40) are 0, Φ(40) is 1
-
-func geluForward(y, x []float64) {
-	for i, v := range x {
-		y[i] = max(v, -normalBound) * normCDF(v)
-	}
-}
-
 func geluBackward(dx, x, dy []float64) {
 	for i, v := range x {
-		v = max(min(v, normalBound), -normalBound)
-		dx[i] = dy[i] * math.FMA(v, normPDF(v), normCDF(v))
+		dx[i] = dy[i] * geluGrad(v)
 	}
 }
+
+// Below, x·g(x) and its derivative are taken at x within bounds beyond which g is
+// 0 or 1 to the last bit, since Inf·0 is NaN.
 
 const expBound = 1000 // e⁻¹⁰⁰⁰ is 0
 

@@ -74,16 +74,39 @@ func bitsTrainers() []*Trainer {
 		Concat(activations...), Residual(Dense(4), Tanh).WithShortcut(Dense(4).WithoutBias()),
 		Dense(3), Softmax())
 
-	wide := func(init Initializer) *Network { // large enough for blocks and goroutines
-		return New(src(), Input(130), Dense(257).WithInit(init), ReLU, Dense(129), GELU, Dense(2), Softmax())
-	}
-	_ = func(layers ...Layer) *Network {
-		return New(rand.NewChaCha8([32]byte{1}), Input(3), append([]Layer{Dense(4), SiLU}, layers...)...)
-	}
 	trainers := []*Trainer{
 		{Net: everything, Loss: &CrossEntropyLoss{Smoothing: 0.1, Weights: []float64{1, 2, 0.5}}, Optimizer: &Adam{AMSGrad: true, WeightDecay: 0.01},
 			ClipNorm: 0.5, ClipValue: 0.1, L1: 1e-4, L2: 1e-3, Accumulate: 2, EMA: &EMA{Decay: 0.9}},
-		{Net: wide(nil), Optimizer: &SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3}, BatchSize: 48},
+		{Net: New(src(), Input(130), Dense(257), ReLU, Dense(129), GELU, Dense(2), Softmax()), // large enough for blocks and goroutines
+			Optimizer: &SGD{LearningRate: 0.1, Momentum: 0.9, Nesterov: true, WeightDecay: 1e-3}, BatchSize: 48},
+	}
+	// Small networks, that share out what is left: each end with each of its
+	// losses, and in turn each initialiser, optimizer and schedule.
+	inits := []Initializer{GlorotUniform, GlorotNormal, HeUniform, HeNormal, LeCunUniform, LeCunNormal, Orthogonal, Constant(0.1)}
+	schedules := []Schedule{ConstantRate(0.01), StepDecay(0.01, 0.5, 2), MultiStepDecay(0.01, 0.5, 2, 5), ExponentialDecay(0.01, 0.9, 1), LinearDecay(0.01, 8),
+		PolynomialDecay(0.01, 0.001, 1.5, 8), CosineDecay(0.01, 8), CosineDecayTo(0.01, 0.001, 8), CosineRestarts(0.01, 0, 3, 2), Warmup(4, ConstantRate(0.01)),
+		OneCycle(0.01, 9), Cyclic(0.001, 0.01, 2, 3), CyclicHalving(0.001, 0.01, 2, 3), CyclicDecay(0.001, 0.01, 0.9, 2, 3)}
+	optimizers := func(s Schedule) []Optimizer {
+		return []Optimizer{&SGD{Schedule: s, Momentum: 0.9}, &SGD{Schedule: s}, &Adam{Schedule: s}, &NAdam{Schedule: s}, &RAdam{Schedule: s}, &Adamax{Schedule: s},
+			&RMSProp{Schedule: s, Centered: true, Momentum: 0.5}, &Adagrad{Schedule: s}, &Adadelta{Schedule: s}, &Lion{Schedule: s, WeightDecay: 0.1}}
+	}
+	i := 0
+	add := func(end Layer, losses ...Loss) {
+		for _, loss := range losses {
+			layers := []Layer{Dense(5).WithInit(inits[i%len(inits)]), SiLU, Dense(3).WithInit(inits[(i+3)%len(inits)])}
+			if end == Sigmoid {
+				layers[2] = Dense(1)
+			}
+			net := New(rand.NewChaCha8([32]byte{byte(i)}), Input(3), append(layers, end)...)
+			o := optimizers(schedules[i%len(schedules)])
+			trainers = append(trainers, &Trainer{Net: net, Loss: loss, Optimizer: o[i%len(o)]})
+			i++
+		}
+	}
+	add(Softmax(), CrossEntropy, SmoothCrossEntropy(0.1), &FocalCrossEntropyLoss{Gamma: 2})
+	add(Sigmoid, BinaryCrossEntropy, &BinaryCrossEntropyLoss{PosWeight: []float64{2}}, &FocalLoss{Gamma: 2, Alpha: 0.25}, MSE, MAE, Huber(0.1), Poisson)
+	for _, end := range []Layer{Tanh, Softplus, GELU, Identity} {
+		add(Layers{Dense(1), end}, MSE, Huber(1), &PoissonLoss{LogRate: true}, MAE)
 	}
 	return trainers
 }

@@ -91,7 +91,7 @@ func initializerFor(after Activation) Initializer {
 //
 // He et al., Delving Deep into Rectifiers, arXiv:1502.01852.
 func HeNormal(w *Matrix, fanIn, _ int, rng *rand.Rand) {
-	drawNormal(w, heVariance("HeNormal", fanIn), rng)
+	w.FillNormal(rng, 0, math.Sqrt(heVariance("HeNormal", fanIn)))
 }
 
 // HeUniform draws evenly from ±√(6/fanIn), with the variance of [HeNormal].
@@ -108,7 +108,7 @@ func HeUniform(w *Matrix, fanIn, _ int, rng *rand.Rand) {
 // Glorot and Bengio, Understanding the difficulty of training deep feedforward
 // neural networks, AISTATS 2010.
 func GlorotNormal(w *Matrix, fanIn, fanOut int, rng *rand.Rand) {
-	drawNormal(w, glorotVariance("GlorotNormal", fanIn, fanOut), rng)
+	w.FillNormal(rng, 0, math.Sqrt(glorotVariance("GlorotNormal", fanIn, fanOut)))
 }
 
 // GlorotUniform draws evenly from ±√(6/(fanIn + fanOut)), with the variance of
@@ -125,7 +125,7 @@ func GlorotUniform(w *Matrix, fanIn, fanOut int, rng *rand.Rand) {
 // LeCun et al., Efficient BackProp, in Neural Networks: Tricks of the Trade,
 // 1998; Klambauer et al., arXiv:1706.02515.
 func LeCunNormal(w *Matrix, fanIn, _ int, rng *rand.Rand) {
-	drawNormal(w, lecunVariance("LeCunNormal", fanIn), rng)
+	w.FillNormal(rng, 0, math.Sqrt(lecunVariance("LeCunNormal", fanIn)))
 }
 
 // LeCunUniform draws evenly from ±√(3/fanIn), with the variance of
@@ -144,10 +144,7 @@ func LeCunUniform(w *Matrix, fanIn, _ int, rng *rand.Rand) {
 // Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep
 // linear neural networks, arXiv:1312.6120.
 func Orthogonal(w *Matrix, _, _ int, rng *rand.Rand) {
-	for i := range w.Data {
-		w.Data[i] = normal(rng)
-	}
-	orthonormalize(w)
+	orthonormalize(w.FillNormal(rng, 0, 1))
 }
 
 // Constant returns an Initializer that sets every value to v. Units whose
@@ -183,19 +180,10 @@ func checkFan(op, name string, n int) {
 // variance, ∫ x² dx/2b = b²/3.
 func uniformBound(variance float64) float64 { return math.Sqrt(float64(3 * variance)) }
 
-func drawNormal(w *Matrix, variance float64, rng *rand.Rand) {
-	s := math.Sqrt(variance)
-	for i := range w.Data {
-		w.Data[i] = s * normal(rng)
-	}
-}
-
+// drawUniform draws evenly from an interval around 0, with the given variance.
 func drawUniform(w *Matrix, variance float64, rng *rand.Rand) {
 	b := uniformBound(variance)
-	for i := range w.Data {
-		u := float64(uniform(rng)) // not to be fused
-		w.Data[i] = b * (float64(2*u) - 1)
-	}
+	w.FillUniform(rng, -b, b)
 }
 
 // orthonormalize replaces w by the Q of its factorisation Q·R, with R upper
@@ -209,7 +197,7 @@ func drawUniform(w *Matrix, variance float64, rng *rand.Rand) {
 func orthonormalize(w *Matrix) {
 	q := w
 	if w.Rows >= w.Cols {
-		q = transposed(w)
+		q = new(Matrix).T(w) // vectors are rows from here on
 	}
 	for j := range q.Rows {
 		v := q.Row(j)
@@ -222,17 +210,6 @@ func orthonormalize(w *Matrix) {
 		vscale(v, 1/math.Sqrt(vdot(v, v)), v)
 	}
 	if w.Rows >= w.Cols {
-		w.Copy(transposed(q))
+		w.T(q)
 	}
-}
-
-// transposed returns a new matrix, the transpose of m.
-func transposed(m *Matrix) *Matrix {
-	z := NewMatrix(m.Cols, m.Rows)
-	for i := range m.Rows {
-		for j, v := range m.Row(i) {
-			z.Data[j*z.Cols+i] = v
-		}
-	}
-	return z
 }
