@@ -373,7 +373,7 @@ func (c *checker) checkSaved() error {
 		if q.Value.Data == nil { // Build without rng may leave it out
 			q.Value.Data = make([]float64, len(p.Value.Data))
 		}
-		q.Value = p.Value.Clone()
+		q.Value.Copy(p.Value)
 	}
 	x := c.input(3)
 	if !sameBits(predict(l, x).Data, predict(c.layer, x).Data) {

@@ -222,7 +222,11 @@ func TestReadTensorsRejects(t *testing.T) {
 		{"huge and cut", rawTensors(one(`"F64"`, "[200000000]", "[0,1600000000]"), 100), "the data end within"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := readTensors(bytes.NewReader(c.data))
+			var err error
+			used := allocated(func() { _, _, err = readTensors(bytes.NewReader(c.data)) })
+			if limit := loadLimit(len(c.data)); used > limit {
+				t.Errorf("%d bytes were allocated for %d, more than %d", used, len(c.data), limit)
+			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want …%s…", err, c.want)
 			}

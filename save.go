@@ -57,7 +57,6 @@ func Register(name string, make func() Layer) {
 
 func init() {
 	Register("Activation", func() Layer { return Identity })
-	Register("PReLU", func() Layer { return new(PReLULayer) })
 	Register("Concat", func() Layer { return new(ConcatLayer) })
 	Register("Dense", func() Layer { return new(DenseLayer) })
 	Register("Dropout", func() Layer { return new(DropoutLayer) })
@@ -65,6 +64,7 @@ func init() {
 	Register("Flatten", func() Layer { return new(FlattenLayer) })
 	Register("GaussianNoise", func() Layer { return new(GaussianNoiseLayer) })
 	Register("Layers", func() Layer { return Layers(nil) })
+	Register("PReLU", func() Layer { return new(PReLULayer) })
 	Register("Reshape", func() Layer { return new(ReshapeLayer) })
 	Register("Residual", func() Layer { return new(ResidualLayer) })
 	Register("Softmax", func() Layer { return new(SoftmaxLayer) })

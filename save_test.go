@@ -118,7 +118,7 @@ func variety() *Network {
 		Embedding(5, 2).WithPadding(1), Flatten(), Dropout(0.25), Dense(8), ReLU,
 		Residual(Dense(8).WithoutBias(), Tanh, Layers{GaussianNoise(0.5)}).WithShortcut(new(gainLayer)),
 		scaleLayer{Factor: 0.1},
-		Concat(Layers{}, Layers{Dense(4), Sigmoid}),
+		Concat(Layers{}, Layers{Dense(4), Sigmoid}), PReLU().WithPerChannel(),
 		&blockLayer{Body: Layers{Dense(12), Residual(Dense(12))}, Notes: map[string]string{"b": "<&>", "a": "\u2028\"\\"}},
 		Reshape(2, -1), Dense(3), Flatten(), Dense(3), Softmax())
 }
@@ -353,6 +353,7 @@ func TestLoadRejects(t *testing.T) {
 		{"huge embedding", `[{"layer":"Embedding","config":{"Vocab":20000000,"Dim":100}}]`, "[1]", good, `the layers need 20000000×100`},
 		{"too huge dense", `[{"layer":"Dense","config":{"Out":2000000000}}]`, "[2]", good, "product at most 2³¹−1"},
 		{"huge input", "[" + dense3 + "]", "[700000000]", good, "the layers need 700000000×3"},
+		{"huge slopes", `[{"layer":"PReLU","config":{"PerChannel":true}}]`, "[2000000000]", good, `tensor "0.slope" is missing`},
 		{"many huge", "[" + strings.Repeat(`{"layer":"Dense","config":{"Out":40000}},`, 999) + dense3 + "]", "[40000]", nil, "is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -369,6 +370,17 @@ func TestLoadRejects(t *testing.T) {
 				t.Errorf("%d bytes were allocated for %d, more than %d", used, len(data), limit)
 			}
 		})
+	}
+}
+
+func TestFreeze(t *testing.T) {
+	n := New(nil, Input(2), Dense(3))
+	n.params[0].Frozen = true
+	if err := n.freeze(`["0.bias"]`); err != nil {
+		t.Fatal(err)
+	}
+	if n.params[0].Frozen || !n.params[1].Frozen {
+		t.Errorf("frozen are %v, %v, want false, true", n.params[0].Frozen, n.params[1].Frozen)
 	}
 	for _, c := range []struct{ frozen, want string }{
 		{"{}", "is not a list of names"}, {"", "is not a list"}, {`["0.weight","x"]`, `no parameter is named "x"`},
@@ -434,10 +446,10 @@ func TestFillTensors(t *testing.T) {
 
 // With rng nil the layers have shapes and no memory.
 func TestBuildShapesOnly(t *testing.T) {
-	ls := Layers{Dense(20000), ReLU, Dense(20000), Residual(Dense(20000))}
+	ls := Layers{PReLU().WithPerChannel(), Dense(20000), ReLU, Dense(20000), Residual(Dense(20000))}
 	var out Shape
 	var err error
-	if used := allocated(func() { out, err = ls.Build(Shape{50000}, nil) }); used > 1<<20 {
+	if used := allocated(func() { out, err = ls.Build(Shape{50000}, nil) }); used > 1<<17 {
 		t.Errorf("Build without rng allocates %d bytes", used)
 	}
 	if err != nil || !slices.Equal(out, Shape{20000}) {
