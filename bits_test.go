@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -120,13 +119,7 @@ func bitsTrainers() []*Trainer {
 // Nothing but math.FMA makes a fused multiply-add: the compiler's own would
 // differ between architectures.
 func TestNoHiddenFMA(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the package for other processors")
-	}
-	goTool := filepath.Join(runtime.GOROOT(), "bin", "go")
-	if _, err := os.Stat(goTool); err != nil {
-		t.Skip("there is no go command")
-	}
+	goTool := goCommand(t)
 	fused := regexp.MustCompile(`\(([^()]*\.go):(\d+)\)\s+(V?FN?M(?:ADD|SUB)\w*)`)
 	for _, env := range []string{"GOARCH=arm64", "GOARCH=amd64 GOAMD64=v3"} {
 		cmd := exec.Command(goTool, "build", "-gcflags=-S", ".")

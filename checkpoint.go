@@ -222,7 +222,7 @@ func (t *Trainer) readState(ts map[string]*Matrix) error {
 	}
 	seen := make([]bool, len(order.Data))
 	for _, v := range order.Data {
-		if !(v >= 0 && v < float64(len(seen))) || seen[int(v)] {
+		if !(v >= 0 && v < float64(len(seen))) || v != float64(int(v)) || seen[int(v)] {
 			return badFormat("tensor %q is not an order of samples", trainerPrefix+"order")
 		}
 		seen[int(v)] = true

@@ -221,6 +221,7 @@ func TestResumeRejects(t *testing.T) {
 		{"samples of 30 are done", set("state", 5, 31)},
 		{"epoch 0", set("history", 0, math.Inf(1))},
 		{"not an order", set("order", 3, 30)},
+		{"not an order", set("order", 3, 0.5)},
 		{"not an order", func(_ map[string]string, ts map[string]*Matrix) {
 			o := ts["trainer.order"].Data
 			o[0] = o[1]

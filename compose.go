@@ -85,7 +85,7 @@ func (c *ConcatLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if len(c.Branches) == 0 {
 		return nil, fmt.Errorf("Concat: no branches")
 	}
-	var sum Shape
+	var first, sum Shape
 	c.sizes = nil
 	for k, b := range c.Branches {
 		out, err := b.Build(in, rng)
@@ -95,13 +95,16 @@ func (c *ConcatLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		prefix(strconv.Itoa(k), b.Params())
 		c.sizes = append(c.sizes, out.Size())
 		if k == 0 {
-			sum = slices.Clone(out)
+			first, sum = out, slices.Clone(out)
 			continue
 		}
-		if !slices.Equal(out[1:], sum[1:]) {
-			return nil, fmt.Errorf("Concat: branch 0 gives %v and branch %d %v", c.sizes, k, out)
+		if !slices.Equal(out[1:], first[1:]) {
+			return nil, fmt.Errorf("Concat: branch 0 gives %v and branch %d %v; all dimensions but the first must be equal", first, k, out)
 		}
 		sum[0] += out[0]
+		if err := sum.check(); err != nil {
+			return nil, fmt.Errorf("Concat: branch %d: %w", k, err)
+		}
 	}
 	return sum, nil
 }
