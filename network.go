@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"text/tabwriter"
 )
 
@@ -26,8 +25,8 @@ type Network struct {
 	src rand.Source
 	rng *rand.Rand // of src
 
-	passes sync.Pool // of *Pass, for Predict
-	rows   int       // samples that Predict takes through the layers at a time
+	passes freelist[Pass] // for Predict
+	rows   int            // samples that Predict takes through the layers at a time
 }
 
 // New builds a network of the given layers for samples of shape in, with
@@ -55,7 +54,6 @@ func New(src rand.Source, in Shape, layers ...Layer) *Network {
 // newNetwork builds a network, with initial parameters from src if init is set.
 func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, error) {
 	n := &Network{layers: slices.Clone(layers), in: slices.Clone(in), src: src, rng: rand.New(src)}
-	n.passes.New = func() any { return new(Pass) }
 	if err := checkOnce(n.layers, map[Layer]bool{}); err != nil {
 		return nil, err
 	}
@@ -122,9 +120,12 @@ func (n *Network) Predict(x *Matrix) *Matrix { return n.PredictTo(new(Matrix), x
 // has predicted before.
 func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 	n.checkInput("Predict", x)
+	if overlaps(dst.Data[:cap(dst.Data)], x.Data) {
+		panic("nn: Predict: dst overlaps x")
+	}
 	width := n.Out().Size()
 	dst.Resize(x.Rows, width)
-	p := n.passes.Get().(*Pass)
+	p := n.passes.get()
 	// Many samples go through the layers in portions, which bounds the memory.
 	for lo := 0; lo < x.Rows; lo += n.rows {
 		p.reset(false, nil)
@@ -132,7 +133,8 @@ func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 		y := n.layers.Forward(p, p.rowRange(x, lo, hi))
 		copy(dst.Data[lo*width:hi*width], y.Data)
 	}
-	n.passes.Put(p)
+	p.forget()
+	n.passes.put(p)
 	return dst
 }
 

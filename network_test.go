@@ -166,6 +166,7 @@ func TestPredict(t *testing.T) {
 	if y := n.Predict(NewMatrix(0, 6)); y.Rows != 0 || y.Cols != 3 {
 		t.Errorf("Predict of no samples gives %d×%d, want 0×3", y.Rows, y.Cols)
 	}
+	wantPanic(t, "nn: Predict: dst overlaps x", func() { n.PredictTo(x, x) })
 	wantPanic(t, "nn: Predict: x is 2×5; the network's input is (6), 6 columns", func() { n.Predict(NewMatrix(2, 5)) })
 }
 

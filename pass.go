@@ -110,3 +110,10 @@ func (p *Pass) rowRange(x *Matrix, lo, hi int) *Matrix {
 	*m = Matrix{hi - lo, x.Cols, x.Data[lo*x.Cols : hi*x.Cols]}
 	return m
 }
+
+// forget lets go of the memory of others that the trip has seen.
+func (p *Pass) forget() {
+	for _, m := range p.views.all[:p.views.next] {
+		*m = Matrix{}
+	}
+}
