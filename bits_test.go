@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,17 @@ const bitsHash = "6c022e6c969e9660e14d51af0b13cd06e7238e7be3ab52606b7729dec4365e
 // TestBits trains networks with everything in them, and compares what they
 // have become with a constant.
 func TestBits(t *testing.T) {
+	for _, procs := range []int{1, 2, 7} {
+		old := runtime.GOMAXPROCS(procs)
+		if got := trainedHash(t); got != bitsHash {
+			t.Errorf("with GOMAXPROCS %d trained networks have the hash %s, want %s", procs, got, bitsHash)
+		}
+		runtime.GOMAXPROCS(old)
+	}
+}
+
+// trainedHash returns the hash of the networks of bitsTrainers after training.
+func trainedHash(t *testing.T) string {
 	h := sha256.New()
 	save := func(n *Network) {
 		if err := n.Save(h); err != nil {
@@ -61,9 +73,7 @@ func TestBits(t *testing.T) {
 		y := tr.Net.Predict(d.X)
 		fmt.Fprintf(h, "%x", y.Data)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != bitsHash {
-		t.Errorf("trained networks have the hash %s, want %s", got, bitsHash)
-	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // bitsTrainers returns trainers whose networks together have every layer,

@@ -52,6 +52,9 @@ func (r *ResidualLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return p.raw(body.Rows, body.Cols).Add(short, body)
 }
 
+// Backward: x reaches y on two ways, and a sum passes its gradient to each term,
+// so ∂L/∂x = (∂Shortcut/∂x)ᵀ·dy + (∂Body/∂x)ᵀ·dy. The shortcut ran last, so it
+// goes back first.
 func (r *ResidualLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	short := r.Shortcut.Backward(p, dy)
 	body := r.Body.Backward(p, dy)
@@ -125,6 +128,9 @@ func (c *ConcatLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return y
 }
 
+// Backward: the values of dy that stand where branch k put its output are dyₖ.
+// x reaches y through every branch, so its gradient is the sum of theirs. The
+// last branch goes back first.
 func (c *ConcatLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	var dx *Matrix
 	at := dy.Cols

@@ -195,6 +195,7 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	return in, nil
 }
 
+// Forward applies the layers from the first to the last.
 func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 	for _, l := range ls {
 		x = l.Forward(p, x)
@@ -202,6 +203,8 @@ func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 	return x
 }
 
+// Backward is the chain rule: for y = f(g(x)) the gradient of the output of g is
+// what f gives back, so the layers go back from the last to the first.
 func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	for i := len(ls) - 1; i >= 0; i-- {
 		dy = ls[i].Backward(p, dy)
