@@ -238,3 +238,16 @@ func (t *Trainer) readState(ts map[string]*Matrix) error {
 func withoutTrainer(ts map[string]*Matrix) {
 	maps.DeleteFunc(ts, func(name string, _ *Matrix) bool { return strings.HasPrefix(name, trainerPrefix) })
 }
+
+// Averaged returns a copy of the network with the weights averaged by EMA,
+// which must be set, over the steps so far. Like [Network.Clone] it panics if
+// the type of a layer is not registered.
+func (t *Trainer) Averaged() *Network {
+	if t.EMA == nil {
+		panic("nn: Averaged: EMA is not set")
+	}
+	t.setup()
+	n := t.Net.Clone()
+	t.EMA.CopyTo(n.params)
+	return n
+}

@@ -416,19 +416,6 @@ func (t *Trainer) Evaluate(d Dataset) float64 {
 	return sum / float64(d.X.Rows)
 }
 
-// Averaged returns a copy of the network with the weights averaged by EMA,
-// which must be set, over the steps so far. Like [Network.Clone] it panics if
-// the type of a layer is not registered.
-func (t *Trainer) Averaged() *Network {
-	if t.EMA == nil {
-		panic("nn: Averaged: EMA is not set")
-	}
-	t.setup()
-	n := t.Net.Clone()
-	t.EMA.CopyTo(n.params)
-	return n
-}
-
 // Patience stops training that no longer improves:
 //
 //	stop := nn.Patience{Epochs: 5}
