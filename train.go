@@ -106,7 +106,10 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	t.pending++
 	t.samples += float64(out.Rows)
 	t.steps++
-	return l + penalty(t.params, t.L1, t.L2)
+	if t.L1 != 0 || t.L2 != 0 {
+		l += penalty(t.params, t.L1, t.L2)
+	}
+	return l
 }
 
 // update makes a step of the optimizer if enough batches wait for it.
@@ -126,7 +129,9 @@ func (t *Trainer) apply() {
 		}
 	}
 	t.pending, t.samples = 0, 0
-	addPenalty(t.params, t.L1, t.L2)
+	if t.L1 != 0 || t.L2 != 0 {
+		addPenalty(t.params, t.L1, t.L2)
+	}
 	if t.ClipValue > 0 {
 		clipValue(t.params, t.ClipValue)
 	}
