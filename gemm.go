@@ -10,10 +10,6 @@ import "fmt"
 // goroutines keeps every chain whole and in order, so it cannot change a bit, and
 // it leaves out nothing: 0·∞ is a NaN here as elsewhere.
 
-// partWork is the number of multiply-adds that is worth handing to another
-// goroutine, about 30 µs; products of less than four such parts are not split.
-const partWork = 1 << 17
-
 // gemm computes C = op(A)·op(B), or C += op(A)·op(B) if acc is set. op(A) is m×k,
 // op(B) k×n; op is the transpose if ta or tb is set. The rows of A, B and C as
 // they are stored lie lda, ldb and ldc values apart. C must not overlap A or B.
@@ -32,20 +28,28 @@ func gemm(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, 
 	if m == 0 || n == 0 {
 		return
 	}
-	work := int64(m) * int64(n) * int64(k)
-	if work < 4*partWork && !alwaysSplit {
+	mr, nr, vl := gemmTile()
+	unit, part := vl, mr*nr<<10 // about 4 µs: the larger the tile the faster the kernel
+	if nr == 0 {
+		unit, part = 1, 1<<14
+	}
+	work := uint64(m) * uint64(n) * uint64(k)
+	if work < uint64(hotGrains*part) && !alwaysSplit {
 		gemmSerial(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
 		return
 	}
 	t := gemmTasks.get()
-	*t = gemmTask{ta, tb, acc, m, n, k, lda, ldb, ldc, a, b, c, false}
-	if m >= n || m >= 16 && !tb {
+	*t = gemmTask{ta, tb, acc, m, n, k, lda, ldb, ldc, a, b, c, false, unit}
+	steps := n
+	if m >= n || n < 2*nr || nr == 0 && m >= 16 && !tb {
 		t.byRow = true
-		parallel(m, int(ceilDiv(partWork, 1+work/int64(m))), t)
-	} else {
-		// Each part transposes its own columns of B; narrow ones are slow.
-		parallel(n, int(max(32, ceilDiv(partWork, 1+work/int64(n)))), t)
+		steps = m
 	}
+	grain := int(uint64(steps)*uint64(part)/(work+1)) + 1
+	if !t.byRow && nr == 0 {
+		grain = max(grain, 32) // each part transposes its own columns of B; narrow ones are slow
+	}
+	parallel(steps, grain, t)
 	*t = gemmTask{}
 	gemmTasks.put(t)
 }
@@ -58,26 +62,32 @@ func gemmFits(r, c, ld, n int) bool {
 	return ld >= c && (r-1)*ld+c <= n
 }
 
-// A gemmTask is a call of gemm as a loop over the rows or the columns of C.
+// A gemmTask is a call of gemm as a loop over the rows or the columns of C. It cuts at
+// multiples of unit, so that few tiles are cut.
 type gemmTask struct {
 	ta, tb, acc   bool
 	m, n, k       int
 	lda, ldb, ldc int
 	a, b, c       []float64
 	byRow         bool
+	unit          int
 }
 
 var gemmTasks freelist[gemmTask]
 
 func (t *gemmTask) run(lo, hi int) {
 	m, n, a, b := t.m, t.n, t.a, t.b
-	switch {
-	case t.byRow:
-		m = hi - lo
+	lo, hi = ceilDiv(lo, t.unit)*t.unit, ceilDiv(hi, t.unit)*t.unit
+	if t.byRow {
+		if m = min(m, hi) - lo; m <= 0 {
+			return
+		}
 		a = operand(a, t.lda, lo, t.k, t.ta)
 		lo *= t.ldc
-	default:
-		n = hi - lo
+	} else {
+		if n = min(n, hi) - lo; n <= 0 {
+			return
+		}
 		b = operand(b, t.ldb, lo, t.k, !t.tb)
 	}
 	gemmSerial(t.ta, t.tb, m, n, t.k, a, t.lda, b, t.ldb, t.c[lo:], t.ldc, t.acc)

@@ -132,7 +132,6 @@ func main() {
 		os.Exit(1)
 	}
 	match := regexp.MustCompile(*only)
-	runtime.LockOSThread()
 	runtime.GOMAXPROCS(*threads)
 	C.threads(C.int(*threads))
 	fmt.Println(C.GoString(C.conf()))
