@@ -286,6 +286,35 @@ store:
 	RET
 
 part: // not all rows
+	CMPQ R13, $8
+	JLT  few
+most: // 8 or more
+	VMOVUPD (DX), Z0
+	VMOVUPD.Z 64(DX), K1, Z1
+	FMA2((SI), Z3, Z8, Z9)
+	FMA2((SI)(R8*1), Z4, Z10, Z11)
+	FMA2((SI)(R8*2), Z5, Z12, Z13)
+	FMA2((SI)(R9*1), Z6, Z14, Z15)
+	FMA2((DI), Z3, Z16, Z17)
+	FMA2((DI)(R8*1), Z4, Z18, Z19)
+	FMA2((DI)(R8*2), Z5, Z20, Z21)
+	FMA2((DI)(R9*1), Z6, Z22, Z23)
+	LAST(8, mostNext)
+	FMA2((R14), Z3, Z24, Z25)
+	LAST(9, mostNext)
+	FMA2((R14)(R8*1), Z4, Z26, Z27)
+	LAST(10, mostNext)
+	FMA2((R14)(R8*2), Z5, Z28, Z29)
+mostNext:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	ADDQ R10, R14
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  most
+	JMP  storePart
+
+few: // fewer than 8
 	VMOVUPD (DX), Z0
 	VMOVUPD.Z 64(DX), K1, Z1
 	FMA2((SI), Z3, Z8, Z9)
@@ -301,21 +330,14 @@ part: // not all rows
 	FMA2((DI)(R8*1), Z4, Z18, Z19)
 	LAST(6, next)
 	FMA2((DI)(R8*2), Z5, Z20, Z21)
-	LAST(7, next)
-	FMA2((DI)(R9*1), Z6, Z22, Z23)
-	LAST(8, next)
-	FMA2((R14), Z3, Z24, Z25)
-	LAST(9, next)
-	FMA2((R14)(R8*1), Z4, Z26, Z27)
-	LAST(10, next)
-	FMA2((R14)(R8*2), Z5, Z28, Z29)
 next:
 	ADDQ R10, SI
 	ADDQ R10, DI
 	ADDQ R10, R14
 	ADDQ R11, DX
 	DECQ CX
-	JNZ  part
+	JNZ  few
+storePart:
 	MOVQ R15, BX
 	STORE2(Z8, Z9)
 	LAST(1, done)
@@ -466,6 +488,43 @@ store:
 	RET
 
 part: // not all rows
+	CMPQ R13, $8
+	JLT  few
+most: // 8 or more
+	VMOVUPD.Z (DX), K1, Z0
+	FMA1((SI), Z8)
+	FMA1((SI)(R8*1), Z9)
+	FMA1((SI)(R8*2), Z10)
+	FMA1((SI)(R9*1), Z11)
+	FMA1((DI), Z12)
+	FMA1((DI)(R8*1), Z13)
+	FMA1((DI)(R8*2), Z14)
+	FMA1((DI)(R9*1), Z15)
+	LAST(8, mostNext)
+	FMA1((R14), Z16)
+	LAST(9, mostNext)
+	FMA1((R14)(R8*1), Z17)
+	LAST(10, mostNext)
+	FMA1((R14)(R8*2), Z18)
+	LAST(11, mostNext)
+	FMA1((R14)(R9*1), Z19)
+	LAST(12, mostNext)
+	FMA1((BX), Z20)
+	LAST(13, mostNext)
+	FMA1((BX)(R8*1), Z21)
+	LAST(14, mostNext)
+	FMA1((BX)(R8*2), Z22)
+mostNext:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	ADDQ R10, R14
+	ADDQ R10, BX
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  most
+	JMP  storePart
+
+few: // fewer than 8
 	VMOVUPD.Z (DX), K1, Z0
 	FMA1((SI), Z8)
 	LAST(1, next)
@@ -480,22 +539,6 @@ part: // not all rows
 	FMA1((DI)(R8*1), Z13)
 	LAST(6, next)
 	FMA1((DI)(R8*2), Z14)
-	LAST(7, next)
-	FMA1((DI)(R9*1), Z15)
-	LAST(8, next)
-	FMA1((R14), Z16)
-	LAST(9, next)
-	FMA1((R14)(R8*1), Z17)
-	LAST(10, next)
-	FMA1((R14)(R8*2), Z18)
-	LAST(11, next)
-	FMA1((R14)(R9*1), Z19)
-	LAST(12, next)
-	FMA1((BX), Z20)
-	LAST(13, next)
-	FMA1((BX)(R8*1), Z21)
-	LAST(14, next)
-	FMA1((BX)(R8*2), Z22)
 next:
 	ADDQ R10, SI
 	ADDQ R10, DI
@@ -503,7 +546,8 @@ next:
 	ADDQ R10, BX
 	ADDQ R11, DX
 	DECQ CX
-	JNZ  part
+	JNZ  few
+storePart:
 	MOVQ R15, BX
 	STORE1(Z8)
 	LAST(1, done)
