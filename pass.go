@@ -59,8 +59,12 @@ func (p *Pass) New(rows, cols int) *Matrix {
 // raw is New for a caller that sets every element.
 func (p *Pass) raw(rows, cols int) *Matrix { return p.mats.take().Resize(rows, cols) }
 
-// Reshape is [Matrix.Reshape] without the allocation.
+// Reshape is [Matrix.Reshape] without the allocation. If x has that shape
+// already, it returns x.
 func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
+	if rows == x.Rows && cols == x.Cols {
+		return x
+	}
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
