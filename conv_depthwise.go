@@ -1,7 +1,8 @@
 package nn
 
-// Where each channel has one filter for itself, rows of y are sums of rows of x
-// times single weights. What lies in the padding is left out.
+// Where each channel has one filter for itself, a product with patches would be one
+// of very small matrices. It is faster to add up rows of x times single weights.
+// What lies in the padding is left out here.
 
 // correlatePlanes does the steps of samples and channels.
 func (t *convTask) correlatePlanes(lo, hi int) {
@@ -25,7 +26,8 @@ func (t *convTask) correlatePlanes(lo, hi int) {
 	}
 }
 
-// spreadPlanes does the steps of samples and channels.
+// spreadPlanes does the steps of samples and channels. Each value of x is one chain
+// of fused multiply-adds in order of positions.
 func (t *convTask) spreadPlanes(lo, hi int) {
 	kernel := t.kernel()
 	for s := lo; s < hi; s++ {
@@ -41,7 +43,8 @@ func (t *convTask) spreadPlanes(lo, hi int) {
 	}
 }
 
-// planeGradients does the steps of parts and channels.
+// planeGradients does the steps of parts and channels. The products of a row of dy
+// are added up as vdot does, and the rows in order.
 func (t *convTask) planeGradients(lo, hi int) {
 	kernel := t.kernel()
 	for u := lo; u < hi; u++ {

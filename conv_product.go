@@ -18,6 +18,8 @@ type convolution struct {
 	c, f, groups int
 }
 
+// Sizes that the work is cut into. Only those of sums over samples can be seen in
+// results.
 const (
 	tileRows = 256     // the most rows of a tile,
 	tileCols = 480     // the most columns,
@@ -308,46 +310,21 @@ func addSums(s, x []float64, n int, acc bool) {
 	}
 }
 
-// gather copies the patches of x at the positions q ≤ p < q+n, rows k ≤ r < k+m
-// of them, to the m×n matrix tile.
-func (g *convolution) gather(tile, x []float64, q, n, k, m int) {
-	for r := range m {
-		c, u, v := g.element(k + r)
-		g.gatherRow(tile[r*n:][:n], x[c*g.plane():][:g.plane()], q, u, v)
-	}
-}
-
 // element returns the channel and the place in the kernel that column k of w has.
 func (g *convolution) element(k int) (c, u, v int) {
 	c, k = k/g.kernel(), k%g.kernel()
 	return c, k / g.cols.kernel, k % g.cols.kernel
 }
 
-// gatherRow sets z to the values of the plane x that element (u, v) of the kernel
-// meets at the positions from q on.
-func (g *convolution) gatherRow(z, x []float64, q, u, v int) {
-	lo, hi := g.cols.inside(v)
-	i, j := q/g.cols.out, q%g.cols.out
-	for ; len(z) > 0; i, j = i+1, 0 {
-		n := min(g.cols.out-j, len(z))
-		row := z[:n]
-		z = z[n:]
-		r := g.rows.at(i, u)
-		a, b := min(max(lo-j, 0), n), min(max(hi-j, 0), n)
-		if r < 0 || r >= g.rows.in || a >= b {
-			clear(row)
-			continue
-		}
-		clear(row[:a])
-		clear(row[b:])
-		row = row[a:b]
-		from := x[r*g.cols.in+g.cols.at(j+a, v):]
-		if g.cols.stride == 1 {
-			copy(row, from)
-			continue
-		}
-		for t := range row {
-			row[t] = from[t*g.cols.stride]
+// gather copies the patches of x at the positions q ≤ p < q+n, rows k ≤ r < k+m
+// of them, to the m×n matrix tile.
+func (g *convolution) gather(tile, x []float64, q, n, k, m int) {
+	for r := range m {
+		c, u, v := g.element(k + r)
+		if g.shifts() {
+			g.gatherShifted(tile[r*n:][:n], x[c*g.plane():][:g.plane()], q, u, v)
+		} else {
+			g.gatherRow(tile[r*n:][:n], x[c*g.plane():][:g.plane()], q, u, v)
 		}
 	}
 }
@@ -357,7 +334,38 @@ func (g *convolution) gatherRow(z, x []float64, q, u, v int) {
 func (g *convolution) scatter(x, tile []float64, q, n, k, m int) {
 	for r := m - 1; r >= 0; r-- {
 		c, u, v := g.element(k + r)
-		g.scatterRow(x[c*g.plane():][:g.plane()], tile[r*n:][:n], q, u, v)
+		if g.shifts() {
+			g.scatterShifted(x[c*g.plane():][:g.plane()], tile[r*n:][:n], q, u, v)
+		} else {
+			g.scatterRow(x[c*g.plane():][:g.plane()], tile[r*n:][:n], q, u, v)
+		}
+	}
+}
+
+// gatherRow sets z to the values of the plane x that element (u, v) of the kernel
+// meets at the positions from q on.
+func (g *convolution) gatherRow(z, x []float64, q, u, v int) {
+	lo, hi := g.cols.inside(v)
+	width, stride, first := g.cols.out, g.cols.stride, g.cols.at(0, v)
+	j, r := q%width, g.rows.at(q/width, u)
+	for ; len(z) > 0; j, r = 0, r+g.rows.stride {
+		row := z[:min(width-j, len(z))]
+		z = z[len(row):]
+		a, b := max(lo-j, 0), min(hi-j, len(row))
+		if r < 0 || r >= g.rows.in || a >= b {
+			clear(row)
+			continue
+		}
+		from := x[r*g.cols.in+first+(j+a)*stride:]
+		if stride == 1 && b-a == len(row) {
+			copy(row, from)
+			continue
+		}
+		clear(row[:a])
+		clear(row[b:])
+		for t := range row[a:b] {
+			row[a+t] = from[t*stride]
+		}
 	}
 }
 
@@ -365,25 +373,75 @@ func (g *convolution) scatter(x, tile []float64, q, n, k, m int) {
 // kernel meets at the positions from q on.
 func (g *convolution) scatterRow(x, z []float64, q, u, v int) {
 	lo, hi := g.cols.inside(v)
-	i, j := q/g.cols.out, q%g.cols.out
-	for ; len(z) > 0; i, j = i+1, 0 {
-		n := min(g.cols.out-j, len(z))
-		row := z[:n]
-		z = z[n:]
-		r := g.rows.at(i, u)
-		a, b := min(max(lo-j, 0), n), min(max(hi-j, 0), n)
+	width, stride, first := g.cols.out, g.cols.stride, g.cols.at(0, v)
+	j, r := q%width, g.rows.at(q/width, u)
+	for ; len(z) > 0; j, r = 0, r+g.rows.stride {
+		row := z[:min(width-j, len(z))]
+		z = z[len(row):]
+		a, b := max(lo-j, 0), min(hi-j, len(row))
 		if r < 0 || r >= g.rows.in || a >= b {
 			continue
 		}
-		row = row[a:b]
-		to := x[r*g.cols.in+g.cols.at(j+a, v):]
-		if g.cols.stride == 1 {
-			to = to[:len(row)]
-			vadd(to, to, row)
+		to := x[r*g.cols.in+first+(j+a)*stride:]
+		if stride == 1 {
+			to = to[:b-a]
+			vadd(to, to, row[a:b])
 			continue
 		}
-		for t, d := range row {
-			to[t*g.cols.stride] += d
+		for t, d := range row[a:b] {
+			to[t*stride] += d
+		}
+	}
+}
+
+// shifts reports whether rows of y are as long as those of x and go along with
+// them, as with 3×3 kernels and padding 1. What an element of the kernel meets is
+// then the plane x, shifted, but for columns of padding, where the end of one
+// row runs into the beginning of the next.
+func (g *convolution) shifts() bool {
+	return g.rows.stride == 1 && g.cols.stride == 1 && g.cols.in == g.cols.out
+}
+
+// shifted returns the part a ≤ t < b of n positions from q on for which t + at is
+// in the plane x.
+func (g *convolution) shifted(q, n, u, v int) (a, b, at int) {
+	at = q + g.rows.at(0, u)*g.cols.in + g.cols.at(0, v)
+	b = min(max(g.plane()-at, 0), n)
+	return min(max(-at, 0), b), b, at
+}
+
+// gatherShifted is gatherRow where all is shifted.
+func (g *convolution) gatherShifted(z, x []float64, q, u, v int) {
+	a, b, at := g.shifted(q, len(z), u, v)
+	clear(z[:a])
+	if a < b {
+		copy(z[a:b], x[at+a:])
+	}
+	clear(z[b:])
+	g.zeroPadding(z, q, v)
+}
+
+// scatterShifted is scatterRow where all is shifted. It changes z.
+func (g *convolution) scatterShifted(x, z []float64, q, u, v int) {
+	a, b, at := g.shifted(q, len(z), u, v)
+	if a < b {
+		g.zeroPadding(z, q, v)
+		to := x[at+a : at+b]
+		vadd(to, to, z[a:b])
+	}
+}
+
+// zeroPadding sets the values of z, of the positions from q on, to 0 for which
+// column v of the kernel meets padding.
+func (g *convolution) zeroPadding(z []float64, q, v int) {
+	lo, hi := g.cols.inside(v)
+	width := g.cols.out
+	for j := -(q % width); j < len(z) && (lo > 0 || hi < width); j += width {
+		for t := max(j, 0); t < min(j+lo, len(z)); t++ {
+			z[t] = 0
+		}
+		for t := max(j+hi, 0); t < min(j+width, len(z)); t++ {
+			z[t] = 0
 		}
 	}
 }

@@ -3,6 +3,8 @@ package nn
 import (
 	"cmp"
 	"fmt"
+	"math"
+	"math/bits"
 	"math/rand/v2"
 )
 
@@ -437,29 +439,47 @@ func (g *pool) max(p *Pass, x *Matrix) *Matrix {
 
 func (t *poolTask) max(lo, hi int) {
 	in, out := t.plane()
+	width := t.cols.in
 	for s := lo; s < hi; s++ {
 		x, y := t.x[s*in:][:in], t.y[s*out:][:out]
+		var arg []float64
+		if t.arg != nil {
+			arg = t.arg[s*out:][:out]
+		}
 		for i := range t.rows.out {
 			top, bottom, _ := t.span(&t.rows, i)
 			for j := range t.cols.out {
 				left, right, _ := t.span(&t.cols, j)
-				at := top*t.cols.in + left
-				best := x[at]
+				at := top*width + left
+				best := sortKey(x[at])
 				for r := top; r < bottom; r++ {
-					row := r*t.cols.in + left
-					for k, v := range x[row:][:right-left] {
-						if larger(v, best) {
-							best, at = v, row+k
-						}
+					for k := r*width + left; k < r*width+right; k++ {
+						// best, at = max(best, key), without a branch: what is the
+						// largest of a window is hard to predict.
+						key := sortKey(x[k])
+						_, less := bits.Sub64(best, key, 0)
+						best ^= (best ^ key) & -less
+						at ^= (at ^ k) & -int(less)
 					}
 				}
-				y[i*t.cols.out+j] = best
-				if t.arg != nil {
-					t.arg[s*out+i*t.cols.out+j] = float64(at)
+				y[i*t.cols.out+j] = x[at]
+				if arg != nil {
+					arg[i*t.cols.out+j] = float64(at)
 				}
 			}
 		}
 	}
+}
+
+// sortKey returns an integer in the order of v: the bits with the sign turned
+// over, or all of them if v is negative. It is the same for both zeros, and largest
+// for NaN.
+func sortKey(v float64) uint64 {
+	if v != v {
+		return math.MaxUint64
+	}
+	b := math.Float64bits(v + 0) // −0 + 0 is 0
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
 func (g *pool) maxBack(p *Pass, dy *Matrix) *Matrix {
