@@ -21,8 +21,10 @@ import (
 const bitsHash = "6c022e6c969e9660e14d51af0b13cd06e7238e7be3ab52606b7729dec4365e5f"
 
 // TestBits trains networks with everything in them, and compares what they
-// have become with a constant.
-func TestBits(t *testing.T) {
+// have become with a constant, with every set of kernels.
+func TestBits(t *testing.T) { kernelSets(t, testBits) }
+
+func testBits(t *testing.T) {
 	h := sha256.New()
 	save := func(n *Network) {
 		if err := n.Save(h); err != nil {
