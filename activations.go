@@ -72,10 +72,10 @@ var activations = [...]struct {
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
 	Softsign:    {"Softsign", softsignForward, softsignBackward, true},
-	Sigmoid:     {"Sigmoid", vsigmoid, sigmoidBackward, false},
+	Sigmoid:     {"Sigmoid", vsigmoid, vsigmoidGrad, false},
 	HardSigmoid: {"HardSigmoid", hardSigmoidForward, hardSigmoidBackward, true},
 	HardSwish:   {"HardSwish", hardSwishForward, hardSwishBackward, true},
-	Tanh:        {"Tanh", vtanh, tanhBackward, false},
+	Tanh:        {"Tanh", vtanh, vtanhGrad, false},
 }
 
 // String returns the name of the constant.
@@ -295,12 +295,6 @@ func softsignBackward(dx, x, dy []float64) {
 	}
 }
 
-func sigmoidBackward(dx, y, dy []float64) {
-	for i, v := range y {
-		dx[i] = dy[i] * (v * (1 - v))
-	}
-}
-
 // hardSigmoid is exactly 0 up to −3 and exactly 1 from 3.
 func hardSigmoid(x float64) float64 { return min(max(x+3, 0), 6) / 6 }
 
@@ -339,12 +333,6 @@ func hardSwishBackward(dx, x, dy []float64) {
 		default: // also NaN
 			dx[i] = dy[i] * (v/3 + 0.5)
 		}
-	}
-}
-
-func tanhBackward(dx, y, dy []float64) {
-	for i, v := range y {
-		dx[i] = dy[i] * math.FMA(-v, v, 1)
 	}
 }
 

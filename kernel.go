@@ -211,6 +211,28 @@ func vreluGrad(dx, x, dy []float64) {
 	}
 }
 
+// vtanhGrad sets dx = dy·(1 − y²), for y = tanh(x).
+func vtanhGrad(dx, y, dy []float64) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	if vtanhGradFast(dx, y, dy) {
+		return
+	}
+	for i, v := range y {
+		dx[i] = dy[i] * math.FMA(-v, v, 1)
+	}
+}
+
+// vsigmoidGrad sets dx = dy·y·(1 − y), for y = sigmoid(x).
+func vsigmoidGrad(dx, y, dy []float64) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	if vsigmoidGradFast(dx, y, dy) {
+		return
+	}
+	for i, v := range y {
+		dx[i] = dy[i] * (v * (1 - v))
+	}
+}
+
 // lanes is the number of partial sums of vsum and vdot: four vectors of eight.
 const lanes = 32
 

@@ -255,6 +255,36 @@ func vreluGradFast(dx, x, dy []float64) bool {
 	return true
 }
 
+func vtanhGradFast(dx, y, dy []float64) bool {
+	if !useAVX2 || len(y) < 8 {
+		return false
+	}
+	for i := 0; i < len(y); i += atOnce {
+		j := min(i+atOnce, len(y))
+		if useAVX512 {
+			vtanhGradAVX512(dx[i:j], y[i:j], dy[i:j])
+		} else {
+			vtanhGradAVX2(dx[i:j], y[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vsigmoidGradFast(dx, y, dy []float64) bool {
+	if !useAVX2 || len(y) < 8 {
+		return false
+	}
+	for i := 0; i < len(y); i += atOnce {
+		j := min(i+atOnce, len(y))
+		if useAVX512 {
+			vsigmoidGradAVX512(dx[i:j], y[i:j], dy[i:j])
+		} else {
+			vsigmoidGradAVX2(dx[i:j], y[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
 func vshiftFast(z []float64, s float64, x []float64) bool {
 	if !useAVX2 || len(x) < 8 {
 		return false
@@ -386,6 +416,23 @@ func vsumrowsFast(s, x []float64) bool {
 			vsumrowsAVX512(s, x[i:j])
 		} else {
 			vsumrowsAVX2(s, x[i:j])
+		}
+	}
+	return true
+}
+
+// The words of element i begin with number i/4.
+
+func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool {
+	if !useAVX2 || len(m) < 8 {
+		return false
+	}
+	for i := 0; i < len(m); i += atOnce {
+		j := min(i+atOnce, len(m))
+		if useAVX512 {
+			dropMaskAVX512(m[i:j], drop, keep, key, uint64(i/4))
+		} else {
+			dropMaskAVX2(m[i:j], drop, keep, key, uint64(i/4))
 		}
 	}
 	return true
@@ -599,6 +646,30 @@ func vreluGradAVX512(dx, x, dy []float64)
 //go:noescape
 func vreluGradAVX2(dx, x, dy []float64)
 
+// vtanhGradAVX512 and vtanhGradAVX2 do
+//
+//	for i := range y {
+//		dx[i] = dy[i] * math.FMA(-y[i], y[i], 1)
+//	}
+//
+//go:noescape
+func vtanhGradAVX512(dx, y, dy []float64)
+
+//go:noescape
+func vtanhGradAVX2(dx, y, dy []float64)
+
+// vsigmoidGradAVX512 and vsigmoidGradAVX2 do
+//
+//	for i := range y {
+//		dx[i] = dy[i] * (y[i] * (1 - y[i]))
+//	}
+//
+//go:noescape
+func vsigmoidGradAVX512(dx, y, dy []float64)
+
+//go:noescape
+func vsigmoidGradAVX2(dx, y, dy []float64)
+
 // vshiftAVX512 and vshiftAVX2 do
 //
 //	for i := range x {
@@ -683,6 +754,15 @@ func vsumrowsAVX512(s, x []float64)
 
 //go:noescape
 func vsumrowsAVX2(s, x []float64)
+
+// dropMaskAVX512 and dropMaskAVX2 are the loop of [dropMask], from the given
+// word of the stream on.
+//
+//go:noescape
+func dropMaskAVX512(m []float64, drop uint64, keep float64, key, word uint64)
+
+//go:noescape
+func dropMaskAVX2(m []float64, drop uint64, keep float64, key, word uint64)
 
 // sgdStepAVX512 and sgdStepAVX2 are the loop of [sgdStep].
 //

@@ -60,8 +60,8 @@ loop:                                      \
 	VMOVUPD    32(SI), Y7                  \
 	VMOVUPD    (BX), Y1                    \
 	VMOVUPD    32(BX), Y8                  \
-	F(Y0, Y1)                              \
-	F(Y7, Y8)                              \
+	F(Y0, Y1, Y2)                          \
+	F(Y7, Y8, Y9)                          \
 	VMOVUPD    Y0, (DI)                    \
 	VMOVUPD    Y7, 32(DI)                  \
 	ADDQ       $64, SI                     \
@@ -77,23 +77,34 @@ tail:                                      \
 	VMASKMOVPD 32(SI), Y15, Y7             \
 	VMASKMOVPD (BX), Y14, Y1               \
 	VMASKMOVPD 32(BX), Y15, Y8             \
-	F(Y0, Y1)                              \
-	F(Y7, Y8)                              \
+	F(Y0, Y1, Y2)                          \
+	F(Y7, Y8, Y9)                          \
 	VMASKMOVPD Y0, Y14, (DI)               \
 	VMASKMOVPD Y7, Y15, 32(DI)             \
 done:                                      \
 	VZEROUPPER
 
-#define ADD(X, Y)  VADDPD Y, X, X
-#define SUB(X, Y)  VSUBPD Y, X, X
-#define MUL(X, Y)  VMULPD Y, X, X
-#define DIV(X, Y)  VDIVPD Y, X, X
-#define AXPY(X, Y) VFMADD231PD Y, Y13, X
+#define ADD(X, Y, A)  VADDPD Y, X, X
+#define SUB(X, Y, A)  VSUBPD Y, X, X
+#define MUL(X, Y, A)  VMULPD Y, X, X
+#define DIV(X, Y, A)  VDIVPD Y, X, X
+#define AXPY(X, Y, A) VFMADD231PD Y, Y13, X
 
 // POSITIVE is y where x > 0 or x is NaN, else 0.
-#define POSITIVE(X, Y) \
+#define POSITIVE(X, Y, A) \
 	VCMPPD $0x16, Y13, X, X \ // !(x <= 0)
 	VANDPD Y, X, X
+
+// TANHGRAD is y * FMA(-x, x, 1).
+#define TANHGRAD(X, Y, A) \
+	VFNMADD213PD Y13, X, X \
+	VMULPD       X, Y, X
+
+// SIGMOIDGRAD is y * (x * (1 - x)).
+#define SIGMOIDGRAD(X, Y, A) \
+	VSUBPD X, Y13, A \
+	VMULPD A, X, X   \
+	VMULPD X, Y, X
 
 // func vaddAVX2(z, x, y []float64)
 TEXT ·vaddAVX2(SB), NOSPLIT, $0-72
@@ -149,6 +160,28 @@ TEXT ·vreluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ   dy_base+48(FP), BX
 	VXORPD Y13, Y13, Y13
 	EACH2(POSITIVE) // dx[i] = dy[i] if !(x[i] <= 0) else 0
+	RET
+
+// func vtanhGradAVX2(dx, y, dy []float64)
+TEXT ·vtanhGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ    dx_base+0(FP), DI
+	MOVQ    y_base+24(FP), SI
+	MOVQ    y_len+32(FP), CX
+	MOVQ    dy_base+48(FP), BX
+	LEAQ    ·vectors(SB), R8
+	VMOVUPD constants_one(R8), Y13
+	EACH2(TANHGRAD)
+	RET
+
+// func vsigmoidGradAVX2(dx, y, dy []float64)
+TEXT ·vsigmoidGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ    dx_base+0(FP), DI
+	MOVQ    y_base+24(FP), SI
+	MOVQ    y_len+32(FP), CX
+	MOVQ    dy_base+48(FP), BX
+	LEAQ    ·vectors(SB), R8
+	VMOVUPD constants_one(R8), Y13
+	EACH2(SIGMOIDGRAD)
 	RET
 
 #define SHIFT(X, A, B, C, D, E, G) VADDPD Y13, X, X
@@ -380,4 +413,110 @@ TEXT ·vlogAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), SI
 	MOVQ x_len+32(FP), CX
 	EACH(LOG)
+	RET
+
+// The factors of mix, and their high halves.
+DATA mix<>+0(SB)/8, $0x9e3779b97f4a7c15
+DATA mix<>+8(SB)/8, $0xbf58476d1ce4e5b9
+DATA mix<>+16(SB)/8, $0x94d049bb133111eb
+DATA mix<>+24(SB)/8, $0x9e3779b9
+DATA mix<>+32(SB)/8, $0xbf58476d
+DATA mix<>+40(SB)/8, $0x94d049bb
+GLOBL mix<>(SB), RODATA, $48
+
+DATA count<>+0(SB)/8, $1
+DATA count<>+8(SB)/8, $2
+DATA count<>+16(SB)/8, $3
+DATA count<>+24(SB)/8, $4
+GLOBL count<>(SB), RODATA, $32
+
+// MULQ: X *= Y, 64 bits: low halves, plus both mixed products <<32. H is the
+// high half of Y.
+#define MULQ(X, Y, H, A, B) \
+	VPSRLQ   $32, X, A \
+	VPMULUDQ Y, A, A   \
+	VPMULUDQ H, X, B   \
+	VPADDQ   B, A, A   \
+	VPSLLQ   $32, A, A \
+	VPMULUDQ Y, X, X   \
+	VPADDQ   A, X, X
+
+// func dropMaskAVX2(m []float64, drop uint64, keep float64, key, word uint64)
+//
+// Four words of 64 bits at a time, 16 numbers of 16 bits in them:
+//
+//	Y0  the words; Y1 … Y4 numbers 0–3, 4–7, …
+//	Y5  key + (n+1)*0x9e37… of the words, Y6 what is added to them for the next four
+TEXT ·dropMaskAVX2(SB), NOSPLIT, $0-56
+	MOVQ         m_base+0(FP), DI
+	MOVQ         m_len+8(FP), CX
+	VPBROADCASTQ drop+24(FP), Y7
+	VBROADCASTSD keep+32(FP), Y8
+	VPBROADCASTQ mix<>+0(SB), Y6
+	VPBROADCASTQ mix<>+24(SB), Y9
+	VPBROADCASTQ word+48(FP), Y5
+	VPADDQ       count<>(SB), Y5, Y5
+	MULQ(Y5, Y6, Y9, Y1, Y2)
+	VPBROADCASTQ key+40(FP), Y1
+	VPADDQ       Y1, Y5, Y5
+	VPSLLQ       $2, Y6, Y6
+	VPBROADCASTQ mix<>+8(SB), Y10
+	VPBROADCASTQ mix<>+32(SB), Y11
+	VPBROADCASTQ mix<>+16(SB), Y12
+	VPBROADCASTQ mix<>+40(SB), Y13
+
+loop:
+	// w = mix(key, n)
+	VPSRLQ $30, Y5, Y0
+	VPXOR  Y5, Y0, Y0
+	MULQ(Y0, Y10, Y11, Y1, Y2)
+	VPSRLQ $27, Y0, Y1
+	VPXOR  Y1, Y0, Y0
+	MULQ(Y0, Y12, Y13, Y1, Y2)
+	VPSRLQ $31, Y0, Y1
+	VPXOR  Y1, Y0, Y0
+	VPADDQ Y6, Y5, Y5
+
+	// m[j] = keep unless drop is greater than the number, else 0
+	VEXTRACTI128 $1, Y0, X2
+	VPSRLDQ      $8, X0, X1
+	VPSRLDQ      $8, X2, X3
+	VPMOVZXWQ    X0, Y0
+	VPMOVZXWQ    X1, Y1
+	VPMOVZXWQ    X2, Y2
+	VPMOVZXWQ    X3, Y3
+	VPCMPGTQ     Y0, Y7, Y0
+	VPCMPGTQ     Y1, Y7, Y1
+	VPCMPGTQ     Y2, Y7, Y2
+	VPCMPGTQ     Y3, Y7, Y3
+	VPANDN       Y8, Y0, Y0
+	VPANDN       Y8, Y1, Y1
+	VPANDN       Y8, Y2, Y2
+	VPANDN       Y8, Y3, Y3
+	SUBQ         $16, CX
+	JLT          tail
+	VMOVUPD      Y0, (DI)
+	VMOVUPD      Y1, 32(DI)
+	VMOVUPD      Y2, 64(DI)
+	VMOVUPD      Y3, 96(DI)
+	ADDQ         $128, DI
+	JMP          loop
+
+tail:
+	// Only those that exist, which may be none: first eight if so many are left.
+	ADDQ       $16, CX
+	CMPQ       CX, $8
+	JLT        last
+	VMOVUPD    Y0, (DI)
+	VMOVUPD    Y1, 32(DI)
+	VMOVAPD    Y2, Y0
+	VMOVAPD    Y3, Y1
+	ADDQ       $64, DI
+	SUBQ       $8, CX
+
+last:
+	LAST8
+	VMASKMOVPD Y0, Y14, (DI)
+	VMASKMOVPD Y1, Y15, 32(DI)
+	VZEROUPPER
 	RET

@@ -62,8 +62,8 @@ loop:                                     \
 	VMOVUPD   64(SI), Z7                  \
 	VMOVUPD   (BX), Z1                    \
 	VMOVUPD   64(BX), Z8                  \
-	F(Z0, Z1, K1)                         \
-	F(Z7, Z8, K2)                         \
+	F(Z0, Z1, Z2, K1)                     \
+	F(Z7, Z8, Z9, K2)                     \
 	VMOVUPD   Z0, (DI)                    \
 	VMOVUPD   Z7, 64(DI)                  \
 	ADDQ      $128, SI                    \
@@ -79,23 +79,34 @@ tail:                                     \
 	VMOVUPD.Z 64(SI), K7, Z7              \
 	VMOVUPD.Z (BX), K6, Z1                \
 	VMOVUPD.Z 64(BX), K7, Z8              \
-	F(Z0, Z1, K1)                         \
-	F(Z7, Z8, K2)                         \
+	F(Z0, Z1, Z2, K1)                     \
+	F(Z7, Z8, Z9, K2)                     \
 	VMOVUPD   Z0, K6, (DI)                \
 	VMOVUPD   Z7, K7, 64(DI)              \
 done:                                     \
 	VZEROUPPER
 
-#define ADD(X, Y, M)      VADDPD Y, X, X
-#define SUB(X, Y, M)      VSUBPD Y, X, X
-#define MUL(X, Y, M)      VMULPD Y, X, X
-#define DIV(X, Y, M)      VDIVPD Y, X, X
-#define AXPY(X, Y, M)     VFMADD231PD Y, Z31, X // x += s * y
+#define ADD(X, Y, A, M)      VADDPD Y, X, X
+#define SUB(X, Y, A, M)      VSUBPD Y, X, X
+#define MUL(X, Y, A, M)      VMULPD Y, X, X
+#define DIV(X, Y, A, M)      VDIVPD Y, X, X
+#define AXPY(X, Y, A, M)     VFMADD231PD Y, Z31, X // x += s * y
 
 // POSITIVE is y where x > 0 or x is NaN, else 0.
-#define POSITIVE(X, Y, M) \
+#define POSITIVE(X, Y, A, M) \
 	VCMPPD    $0x16, Z31, X, M \ // !(x <= 0)
 	VMOVAPD.Z Y, M, X
+
+// TANHGRAD is y * FMA(-x, x, 1).
+#define TANHGRAD(X, Y, A, M) \
+	VFNMADD213PD Z31, X, X \
+	VMULPD       X, Y, X
+
+// SIGMOIDGRAD is y * (x * (1 - x)).
+#define SIGMOIDGRAD(X, Y, A, M) \
+	VSUBPD X, Z31, A \
+	VMULPD A, X, X   \
+	VMULPD X, Y, X
 
 // func vaddAVX512(z, x, y []float64)
 TEXT ·vaddAVX512(SB), NOSPLIT, $0-72
@@ -151,6 +162,28 @@ TEXT ·vreluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ   dy_base+48(FP), BX
 	VPXORQ Z31, Z31, Z31
 	EACH2(POSITIVE) // dx[i] = dy[i] if !(x[i] <= 0) else 0
+	RET
+
+// func vtanhGradAVX512(dx, y, dy []float64)
+TEXT ·vtanhGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ         dx_base+0(FP), DI
+	MOVQ         y_base+24(FP), SI
+	MOVQ         y_len+32(FP), CX
+	MOVQ         dy_base+48(FP), BX
+	LEAQ         ·vectors(SB), R8
+	VBROADCASTSD constants_one(R8), Z31
+	EACH2(TANHGRAD)
+	RET
+
+// func vsigmoidGradAVX512(dx, y, dy []float64)
+TEXT ·vsigmoidGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ         dx_base+0(FP), DI
+	MOVQ         y_base+24(FP), SI
+	MOVQ         y_len+32(FP), CX
+	MOVQ         dy_base+48(FP), BX
+	LEAQ         ·vectors(SB), R8
+	VBROADCASTSD constants_one(R8), Z31
+	EACH2(SIGMOIDGRAD)
 	RET
 
 #define SHIFT(X, A, B, C, D, E, G, M) VADDPD Z31, X, X
@@ -410,4 +443,98 @@ TEXT ·vlogAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSD constants_half(R8), Z29
 	VBROADCASTSD constants_one(R8), Z30
 	EACH(LOG)
+	RET
+
+// The factors of mix.
+DATA mix<>+0(SB)/8, $0x9e3779b97f4a7c15
+DATA mix<>+8(SB)/8, $0xbf58476d1ce4e5b9
+DATA mix<>+16(SB)/8, $0x94d049bb133111eb
+GLOBL mix<>(SB), RODATA, $24
+
+DATA count<>+0(SB)/8, $1
+DATA count<>+8(SB)/8, $2
+DATA count<>+16(SB)/8, $3
+DATA count<>+24(SB)/8, $4
+DATA count<>+32(SB)/8, $5
+DATA count<>+40(SB)/8, $6
+DATA count<>+48(SB)/8, $7
+DATA count<>+56(SB)/8, $8
+GLOBL count<>(SB), RODATA, $64
+
+// func dropMaskAVX512(m []float64, drop uint64, keep float64, key, word uint64)
+//
+// Eight words of 64 bits at a time, 32 numbers of 16 bits in them:
+//
+//	Z0  the words; Z1 … Z4 numbers 0–7, 8–15, …
+//	Z5  key + (n+1)*0x9e37… of the words, Z6 what is added to them for the next eight
+TEXT ·dropMaskAVX512(SB), NOSPLIT, $0-56
+	MOVQ         m_base+0(FP), DI
+	MOVQ         m_len+8(FP), CX
+	VPBROADCASTQ drop+24(FP), Z20
+	VBROADCASTSD keep+32(FP), Z21
+	VPBROADCASTQ mix<>+0(SB), Z22
+	VPBROADCASTQ mix<>+8(SB), Z23
+	VPBROADCASTQ mix<>+16(SB), Z24
+	VPBROADCASTQ key+40(FP), Z25
+	VPBROADCASTQ word+48(FP), Z26
+	VPADDQ       count<>(SB), Z26, Z5
+	VPMULLQ      Z22, Z5, Z5
+	VPADDQ       Z25, Z5, Z5
+	VPSLLQ       $3, Z22, Z6
+
+loop:
+	// w = mix(key, n)
+	VPSRLQ  $30, Z5, Z0
+	VPXORQ  Z5, Z0, Z0
+	VPMULLQ Z23, Z0, Z0
+	VPSRLQ  $27, Z0, Z1
+	VPXORQ  Z1, Z0, Z0
+	VPMULLQ Z24, Z0, Z0
+	VPSRLQ  $31, Z0, Z1
+	VPXORQ  Z1, Z0, Z0
+	VPADDQ  Z6, Z5, Z5
+
+	// m[j] = keep if the number is at least drop, else 0
+	VEXTRACTI32X4 $1, Z0, X2
+	VEXTRACTI32X4 $2, Z0, X3
+	VEXTRACTI32X4 $3, Z0, X4
+	VPMOVZXWQ     X0, Z1
+	VPMOVZXWQ     X2, Z2
+	VPMOVZXWQ     X3, Z3
+	VPMOVZXWQ     X4, Z4
+	VPCMPUQ       $5, Z20, Z1, K1
+	VPCMPUQ       $5, Z20, Z2, K2
+	VPCMPUQ       $5, Z20, Z3, K3
+	VPCMPUQ       $5, Z20, Z4, K4
+	VMOVAPD.Z     Z21, K1, Z1
+	VMOVAPD.Z     Z21, K2, Z2
+	VMOVAPD.Z     Z21, K3, Z3
+	VMOVAPD.Z     Z21, K4, Z4
+	SUBQ          $32, CX
+	JLT           tail
+	VMOVUPD       Z1, (DI)
+	VMOVUPD       Z2, 64(DI)
+	VMOVUPD       Z3, 128(DI)
+	VMOVUPD       Z4, 192(DI)
+	ADDQ          $256, DI
+	JMP           loop
+
+tail:
+	// Only those that exist, which may be none.
+	ADDQ    $32, CX
+	MOVQ    $-1, AX
+	SHLQ    CX, AX
+	NOTQ    AX
+	KMOVW   AX, K1
+	SHRQ    $8, AX
+	KMOVW   AX, K2
+	SHRQ    $8, AX
+	KMOVW   AX, K3
+	SHRQ    $8, AX
+	KMOVW   AX, K4
+	VMOVUPD Z1, K1, (DI)
+	VMOVUPD Z2, K2, 64(DI)
+	VMOVUPD Z3, K3, 128(DI)
+	VMOVUPD Z4, K4, 192(DI)
+	VZEROUPPER
 	RET

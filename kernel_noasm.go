@@ -28,3 +28,6 @@ func sgdStepFast(w, g []float64, rate, decay float64) bool                    { 
 func momentumStepFast(w, b, g []float64, mu, fresh, rate, decay float64) bool { return false }
 func nesterovStepFast(w, b, g []float64, mu, fresh, rate, decay float64) bool { return false }
 func adamStepFast(w, m, v, g []float64, a *adamNumbers) bool                  { return false }
+func vtanhGradFast(dx, y, dy []float64) bool                                  { return false }
+func vsigmoidGradFast(dx, y, dy []float64) bool                               { return false }
+func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool    { return false }

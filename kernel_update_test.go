@@ -58,3 +58,24 @@ func testUpdates(t *testing.T) {
 		}
 	}
 }
+
+func TestDropMask(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		for _, n := range kernelSizes() {
+			for _, rate := range []float64{0.001, 0.2, 0.5, 0.999999} {
+				key := uint64(n)<<40 + 12345
+				drop := min(uint64(math.Round(rate*0x1p16)), 0xffff)
+				want := make([]float64, n)
+				for i := range want {
+					if mix(key, uint64(i/4))>>(i%4*16)&0xffff >= drop {
+						want[i] = 0x1p16 / float64(0x10000-drop)
+					}
+				}
+				got, done := guarded(t, make([]float64, n))
+				dropMask(got, rate, key)
+				done()
+				checkBits(t, "dropMask", got, want)
+			}
+		}
+	})
+}
