@@ -67,7 +67,7 @@ var activations = [...]struct {
 	LeakyReLU:   {"LeakyReLU", leakyForward, leakyBackward, false},
 	ELU:         {"ELU", eluForward, eluBackward, false},
 	SELU:        {"SELU", seluForward, seluBackward, false},
-	GELU:        {"GELU", vgelu, geluBackward, true},
+	GELU:        {"GELU", vgelu, vgeluGrad, true},
 	SiLU:        {"SiLU", siluForward, siluBackward, true},
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
@@ -222,12 +222,6 @@ func seluForward(y, x []float64) {
 func seluBackward(dx, y, dy []float64) {
 	for i, v := range y {
 		dx[i] = dy[i] * pick(v, seluScale, v+seluDepth)
-	}
-}
-
-func geluBackward(dx, x, dy []float64) {
-	for i, v := range x {
-		dx[i] = dy[i] * geluGrad(v)
 	}
 }
 

@@ -175,8 +175,22 @@ func vsoftplus(y, x []float64) {
 // vgelu sets y = gelu(x).
 func vgelu(y, x []float64) {
 	y = y[:len(x)]
+	if vgeluFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = gelu(v)
+	}
+}
+
+// vgeluGrad sets dx = dy·geluGrad(x).
+func vgeluGrad(dx, x, dy []float64) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	if vgeluGradFast(dx, x, dy) {
+		return
+	}
+	for i, v := range x {
+		dx[i] = dy[i] * geluGrad(v)
 	}
 }
 

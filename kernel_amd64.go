@@ -91,6 +91,21 @@ func vsoftplusFast(y, x []float64) bool {
 	return true
 }
 
+func vgeluFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vgeluAVX512(y[i:j], x[i:j])
+		} else {
+			vgeluAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
 func vsqrtFast(y, x []float64) bool {
 	if !useAVX2 || len(x) < 4 {
 		return false
@@ -221,6 +236,21 @@ func vsigmoidGradFast(dx, y, dy []float64) bool {
 			vsigmoidGradAVX512(dx[i:j], y[i:j], dy[i:j])
 		} else {
 			vsigmoidGradAVX2(dx[i:j], y[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vgeluGradFast(dx, x, dy []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vgeluGradAVX512(dx[i:j], x[i:j], dy[i:j])
+		} else {
+			vgeluGradAVX2(dx[i:j], x[i:j], dy[i:j])
 		}
 	}
 	return true
@@ -499,6 +529,18 @@ func vsoftplusAVX512(y, x []float64)
 //go:noescape
 func vsoftplusAVX2(y, x []float64)
 
+// vgeluAVX512 and vgeluAVX2 do
+//
+//	for i := range x {
+//		y[i] = gelu(x[i])
+//	}
+//
+//go:noescape
+func vgeluAVX512(y, x []float64)
+
+//go:noescape
+func vgeluAVX2(y, x []float64)
+
 // vsqrtAVX512 and vsqrtAVX2 do
 //
 //	for i := range x {
@@ -610,6 +652,18 @@ func vsigmoidGradAVX512(dx, y, dy []float64)
 
 //go:noescape
 func vsigmoidGradAVX2(dx, y, dy []float64)
+
+// vgeluGradAVX512 and vgeluGradAVX2 do
+//
+//	for i := range x {
+//		dx[i] = dy[i] * geluGrad(x[i])
+//	}
+//
+//go:noescape
+func vgeluGradAVX512(dx, x, dy []float64)
+
+//go:noescape
+func vgeluGradAVX2(dx, x, dy []float64)
 
 // vshiftAVX512 and vshiftAVX2 do
 //

@@ -31,3 +31,5 @@ func adamStepFast(w, m, v, g []float64, a *adamNumbers) bool                  { 
 func vtanhGradFast(dx, y, dy []float64) bool                                  { return false }
 func vsigmoidGradFast(dx, y, dy []float64) bool                               { return false }
 func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool    { return false }
+func vgeluFast(y, x []float64) bool                                           { return false }
+func vgeluGradFast(dx, x, dy []float64) bool                                  { return false }

@@ -114,6 +114,7 @@ func testSliceArithmetic(t *testing.T) {
 		{"vfma", func(z, x, y []float64) { vfma(z, x, y, x) }, func(x, y float64) float64 { return math.FMA(x, y, x) }},
 		{"vtanhGrad", vtanhGrad, func(y, dy float64) float64 { return dy * math.FMA(-y, y, 1) }},
 		{"vsigmoidGrad", vsigmoidGrad, func(y, dy float64) float64 { return dy * (y * (1 - y)) }},
+		{"vgeluGrad", vgeluGrad, func(x, dy float64) float64 { return dy * geluGrad(x) }},
 		{"vreluGrad", vreluGrad, func(x, y float64) float64 {
 			if x <= 0 {
 				return 0
@@ -145,7 +146,13 @@ func testSliceArithmetic(t *testing.T) {
 
 // The functions of slices on the points at which the functions are tested.
 func TestSlicePoints(t *testing.T) {
-	slices := map[string]func(y, x []float64){"exp": vexp, "log": vlog, "tanh": vtanh, "sigmoid": vsigmoid, "softplus": vsoftplus, "gelu": vgelu}
+	slices := map[string]func(y, x []float64){"exp": vexp, "log": vlog, "tanh": vtanh, "sigmoid": vsigmoid, "softplus": vsoftplus, "gelu": vgelu,
+		"geluGrad": func(y, x []float64) {
+			for i := range y {
+				y[i] = 1
+			}
+			vgeluGrad(y, x, y)
+		}}
 	kernelSets(t, func(t *testing.T) {
 		for _, c := range unaryFuncs {
 			v := slices[c.name]
