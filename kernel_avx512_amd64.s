@@ -382,20 +382,16 @@ TEXT ·vsoftplusAVX512(SB), NOSPLIT, $0-48
 	EACH(SOFTPLUS)
 	RET
 
-// LOG: x times 2⁵⁴ if it is less than the smallest normal number; then k and m
-// of frexp from its bits, f = m - 1, s = f/(2+f), z = s*s, and logParts. What is
-// no positive finite number gets its logarithm from VFIXUPIMMPD: Z28 says for
-// each class what.
+// LOG: k and m of frexp, also of a subnormal x; f = m - 1, s = f/(2+f), z = s*s,
+// and logParts. What is no positive finite number gets its logarithm from
+// VFIXUPIMMPD: Z28 says for each class what.
 #define LOG(X, A, B, C, D, E, G, M) \
 	VMOVAPD      X, D              \
-	VCMPPD       $0x11, Z14, X, M  \ // x < 2⁻¹⁰²²
-	VMULPD       Z15, X, M, X      \
-	VPSUBQ       Z16, X, A         \
-	VPSRAQ       $52, A, A         \
-	VPSLLQ       $52, A, B         \
-	VPSUBQ       B, X, X           \ // X = m
-	VCVTQQ2PD    A, A              \
-	VADDPD       Z17, A, M, A      \ // A = k
+	VGETEXPPD    X, A              \
+	VGETMANTPD   $0, X, X          \ // 1 ≤ X < 2
+	VCMPPD       $0x1d, Z14, X, M  \ // X ≥ √2
+	VMULPD       Z29, X, M, X      \ // X = m
+	VADDPD       Z30, A, M, A      \ // A = k
 	VSUBPD       Z30, X, X         \ // X = f
 	VADDPD       Z27, X, B         \
 	VDIVPD       B, X, B           \ // B = s
@@ -424,10 +420,7 @@ TEXT ·vlogAVX512(SB), NOSPLIT, $0-48
 	MOVQ         x_base+24(FP), SI
 	MOVQ         x_len+32(FP), CX
 	LEAQ         ·vectors(SB), R8
-	VBROADCASTSD constants_minNormal(R8), Z14
-	VBROADCASTSD constants_two54(R8), Z15
-	VBROADCASTSD constants_sqrtHalf(R8), Z16
-	VBROADCASTSD constants_minus54(R8), Z17
+	VBROADCASTSD constants_sqrtTwo(R8), Z14
 	VBROADCASTSD constants_ln2hi(R8), Z18
 	VBROADCASTSD constants_ln2lo(R8), Z19
 	VBROADCASTSD constants_lg6(R8), Z20

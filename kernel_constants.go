@@ -11,7 +11,7 @@ type constants struct {
 	one, two, lp10, lp9, lp8, lp7, lp6, lp5, lp4, lp3, lp2, lp1, lp0, lg6, lg5, lg4, lg3, lg2, lg1, lg0,
 	millsC0l, rsqrt2pi, rsqrt2pil, threeQuarters, six, forty, minNormal, two54, minus54, two52,
 	two52p1024, maxFinite [4]float64
-	signBit, minusInf, sqrtHalf [4]uint64
+	signBit, minusInf, sqrtHalf, sqrtTwo [4]uint64
 }
 
 var vectors = constants{
@@ -68,4 +68,5 @@ var vectors = constants{
 	signBit:       [4]uint64{1 << 63, 1 << 63, 1 << 63, 1 << 63},
 	minusInf:      [4]uint64{0xfff << 52, 0xfff << 52, 0xfff << 52, 0xfff << 52},
 	sqrtHalf:      [4]uint64{sqrtHalf, sqrtHalf, sqrtHalf, sqrtHalf},
+	sqrtTwo:       [4]uint64{sqrtHalf + 1<<52, sqrtHalf + 1<<52, sqrtHalf + 1<<52, sqrtHalf + 1<<52},
 }
