@@ -91,11 +91,11 @@ func BenchmarkLadder(b *testing.B) {
 		serial := func() { gemmSerial(false, false, n, n, n, x, n, y, n, z, n, false) }
 		rung("naive", "", func() { mulNaive(n, x, y, z) })
 		rung("rows", "", func() { mulRows(n, x, y, z) })
-		rung("blocked", "", func() { mulBlocked(n, x, y, z) })
-		rung("registers", "plain", serial)
+		rung("steps", "plain", serial)
 		for _, kernels := range []string{"NEON", "AVX2", "AVX-512"} {
-			rung(kernels, kernels, strip)
+			rung("tiles "+kernels, kernels, func() { mulTiles(n, x, y, z) })
 		}
+		rung("blocks", "", strip)
 		rung("packed", "", serial)
 		rung("parallel", "", func() { gemm(false, false, n, n, n, x, n, y, n, z, n, false) })
 	}
@@ -126,29 +126,12 @@ func mulRows(n int, a, b, c []float64) {
 	}
 }
 
-// mulBlocked is mulRows for a block of B at a time that stays in the cache while
-// all rows of C pass over it.
-func mulBlocked(n int, a, b, c []float64) {
-	clear(c)
-	for j := 0; j < n; j += blockN {
-		w := min(blockN, n-j)
-		for p0 := 0; p0 < n; p0 += blockK / 4 {
-			for i := range n {
-				z := c[i*n+j:][:w]
-				for p := p0; p < min(n, p0+blockK/4); p++ {
-					row1(z, b[p*n+j:][:w], a[i*n+p])
-				}
-			}
-		}
-	}
-}
-
 // The rungs of BenchmarkLadder compute what gemm does.
 func TestLadder(t *testing.T) {
 	n := 150
 	x, y, want, z := benchOperand(n*n), benchOperand(n*n), make([]float64, n*n), make([]float64, n*n)
 	gemm(false, false, n, n, n, x, n, y, n, want, n, false)
-	for name, f := range map[string]func(n int, a, b, c []float64){"naive": mulNaive, "rows": mulRows, "blocked": mulBlocked} {
+	for name, f := range map[string]func(n int, a, b, c []float64){"naive": mulNaive, "rows": mulRows, "tiles": mulTiles} {
 		f(n, x, y, z)
 		if !slices.Equal(z, want) {
 			t.Errorf("%s: not what gemm computes", name)
