@@ -23,10 +23,11 @@ func tile8AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc,
 //go:noescape
 func rowAVX512(a *float64, csa int, b *float64, rsb int, c *float64, n, k, acc int)
 
-// transpose8AVX512 is gemmTranspose for 8 rows of k values.
+// transpose8AVX512 is gemmTranspose for 8 rows of k values, of which it reads all
+// and writes the first rows.
 //
 //go:noescape
-func transpose8AVX512(dst *float64, ldd int, src *float64, lds, k int)
+func transpose8AVX512(dst *float64, ldd int, src *float64, lds, k, rows int)
 
 // copy24AVX512 copies rows of 24·panels values, lds apart, to panels.
 //
@@ -120,7 +121,7 @@ func gemmRow(n, k int, a []float64, csa int, b []float64, ldb int, c []float64, 
 // gemmTransposeVector writes vl rows of k values, lds apart, as columns.
 func gemmTransposeVector(dst []float64, ldd int, src []float64, lds, k int) {
 	if useAVX512 {
-		transpose8AVX512(&dst[0], ldd, &src[0], lds, k)
+		transpose8AVX512(&dst[0], ldd, &src[0], lds, k, 8)
 		return
 	}
 	p := k &^ 3

@@ -68,3 +68,9 @@ func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
 		}
 	}
 }
+
+// gemmIsNarrow: no product is computed transposed.
+func gemmIsNarrow(ta bool, m, n, k int) bool { return false }
+
+func (w *gemmPack) narrow(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+}

@@ -241,12 +241,17 @@ one: // the rest is for the tile routines
 	VSHUFF64X2 $0xdd, Z5, Z4, d2; \
 	VSHUFF64X2 $0xdd, Z7, Z6, d3
 
-// func transpose8AVX512(dst *float64, ldd int, src *float64, lds, k int)
-TEXT ·transpose8AVX512(SB), NOSPLIT, $0-40
+// func transpose8AVX512(dst *float64, ldd int, src *float64, lds, k, rows int)
+TEXT ·transpose8AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), BX
 	MOVQ ldd+8(FP), R10
 	MOVQ src+16(FP), SI
 	MOVQ lds+24(FP), R8
+	MOVQ rows+40(FP), CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
 	MOVQ k+32(FP), CX
 	SHLQ $3, R10
 	SHLQ $3, R8
@@ -258,15 +263,15 @@ TEXT ·transpose8AVX512(SB), NOSPLIT, $0-40
 	JLT  rest
 block:
 	WHOLE(0, Z8, Z9, Z10, Z11)
-	VMOVUPD Z8, (BX)
-	VMOVUPD Z9, (BX)(R10*1)
-	VMOVUPD Z10, (BX)(R10*2)
-	VMOVUPD Z11, (BX)(R11*1)
+	VMOVUPD Z8, K1, (BX)
+	VMOVUPD Z9, K1, (BX)(R10*1)
+	VMOVUPD Z10, K1, (BX)(R10*2)
+	VMOVUPD Z11, K1, (BX)(R11*1)
 	WHOLE(32, Z12, Z13, Z14, Z15)
-	VMOVUPD Z12, (DX)
-	VMOVUPD Z13, (DX)(R10*1)
-	VMOVUPD Z14, (DX)(R10*2)
-	VMOVUPD Z15, (DX)(R11*1)
+	VMOVUPD Z12, K1, (DX)
+	VMOVUPD Z13, K1, (DX)(R10*1)
+	VMOVUPD Z14, K1, (DX)(R10*2)
+	VMOVUPD Z15, K1, (DX)(R11*1)
 	ADDQ $64, SI
 	ADDQ $64, DI
 	LEAQ (BX)(R10*8), BX
@@ -284,25 +289,25 @@ rest:
 	KMOVW AX, K3
 	FOUR(0, K2, Z8, Z9, Z10, Z11)
 	FOUR(32, K3, Z12, Z13, Z14, Z15)
-	VMOVUPD Z8, (BX)                    // … become the first CX of 8 rows
+	VMOVUPD Z8, K1, (BX)                    // … become the first CX of 8 rows
 	CMPQ CX, $1
 	JEQ  done
-	VMOVUPD Z9, (BX)(R10*1)
+	VMOVUPD Z9, K1, (BX)(R10*1)
 	CMPQ CX, $2
 	JEQ  done
-	VMOVUPD Z10, (BX)(R10*2)
+	VMOVUPD Z10, K1, (BX)(R10*2)
 	CMPQ CX, $3
 	JEQ  done
-	VMOVUPD Z11, (BX)(R11*1)
+	VMOVUPD Z11, K1, (BX)(R11*1)
 	CMPQ CX, $4
 	JEQ  done
-	VMOVUPD Z12, (DX)
+	VMOVUPD Z12, K1, (DX)
 	CMPQ CX, $5
 	JEQ  done
-	VMOVUPD Z13, (DX)(R10*1)
+	VMOVUPD Z13, K1, (DX)(R10*1)
 	CMPQ CX, $6
 	JEQ  done
-	VMOVUPD Z14, (DX)(R10*2)
+	VMOVUPD Z14, K1, (DX)(R10*2)
 done:
 	VZEROUPPER
 	RET

@@ -136,6 +136,20 @@ func TestGemmEdges(t *testing.T) {
 	})
 }
 
+// Few columns, of many rows: computed transposed.
+func TestGemmNarrow(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(12, 13))
+		for n := 1; n <= 24; n++ {
+			for f := range 8 {
+				u := rng.Uint64()
+				newGemmCase(rng, f&1 != 0, f&2 != 0, 16+int(u%150), n, 16+int(u>>8%40), f&4 != 0, u>>16&3 == 0).run(t)
+			}
+			newGemmCase(rng, n&1 != 0, false, 490+n, n, 250+n, n&2 != 0, false).run(t)
+		}
+	})
+}
+
 // Products that are packed, and cross the borders of blocks.
 func TestGemmBlocks(t *testing.T) {
 	kernelSets(t, func(t *testing.T) {

@@ -33,6 +33,12 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 	if ta {
 		rsa, csa = 1, lda
 	}
+	if gemmIsNarrow(ta, m, n, k) {
+		w := gemmPacks.get()
+		w.narrow(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
+		gemmPacks.put(w)
+		return
+	}
 	if tb || m >= gemmReuse && n >= gemmReuse {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
