@@ -191,7 +191,7 @@ func (s shape) compare(threads, rounds int) {
 		p := flops * float64(reps) / ours(reps) / 1e9
 		q := flops * float64(reps) / theirs(reps) / 1e9
 		if threads > 1 {
-			time.Sleep(30 * time.Millisecond) // the threads of OpenBLAS go on polling
+			time.Sleep(100 * time.Millisecond) // the threads of OpenBLAS go on polling
 		}
 		a, b, ratio = append(a, p), append(b, q), append(ratio, p/q)
 	}
