@@ -380,9 +380,17 @@ func (l *PReLULayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 }
 
 // Params returns the slope.
-func (l *PReLULayer) Params() []*Param { return []*Param{l.Slope} }
+func (l *PReLULayer) Params() []*Param {
+	if l.Slope == nil {
+		return nil
+	}
+	return []*Param{l.Slope}
+}
 
 func (l *PReLULayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if l.Slope == nil {
+		panic("nn: PReLU: the layer is not built; give it to New")
+	}
 	y := p.raw(x.Rows, x.Cols)
 	for i := 0; i < len(x.Data); {
 		for _, a := range l.Slope.Value.Data {

@@ -22,9 +22,20 @@ const bitsHash = "6c022e6c969e9660e14d51af0b13cd06e7238e7be3ab52606b7729dec4365e
 
 // TestBits trains networks with everything in them, and compares what they
 // have become with a constant, with every set of kernels.
-func TestBits(t *testing.T) { kernelSets(t, testBits) }
+func TestBits(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		for _, procs := range []int{1, 2, 7} {
+			old := runtime.GOMAXPROCS(procs)
+			if got := trainedHash(t); got != bitsHash {
+				t.Errorf("with GOMAXPROCS %d trained networks have the hash %s, want %s", procs, got, bitsHash)
+			}
+			runtime.GOMAXPROCS(old)
+		}
+	})
+}
 
-func testBits(t *testing.T) {
+// trainedHash returns the hash of the networks of bitsTrainers after training.
+func trainedHash(t *testing.T) string {
 	h := sha256.New()
 	save := func(n *Network) {
 		if err := n.Save(h); err != nil {
@@ -64,9 +75,7 @@ func testBits(t *testing.T) {
 		y := tr.Net.Predict(d.X)
 		fmt.Fprintf(h, "%x", y.Data)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != bitsHash {
-		t.Errorf("trained networks have the hash %s, want %s", got, bitsHash)
-	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // bitsTrainers returns trainers whose networks together have every layer,
@@ -122,13 +131,7 @@ func bitsTrainers() []*Trainer {
 // Nothing but math.FMA makes a fused multiply-add: the compiler's own would
 // differ between architectures.
 func TestNoHiddenFMA(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the package for other processors")
-	}
-	goTool := filepath.Join(runtime.GOROOT(), "bin", "go")
-	if _, err := os.Stat(goTool); err != nil {
-		t.Skip("there is no go command")
-	}
+	goTool := goCommand(t)
 	fused := regexp.MustCompile(`\(([^()]*\.go):(\d+)\)\s+(V?FN?M(?:ADD|SUB)\w*)`)
 	for _, env := range []string{"GOARCH=arm64", "GOARCH=amd64 GOAMD64=v3"} {
 		cmd := exec.Command(goTool, "build", "-gcflags=-S", ".")

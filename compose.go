@@ -52,6 +52,9 @@ func (r *ResidualLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return p.raw(body.Rows, body.Cols).Add(short, body)
 }
 
+// Backward: x reaches y on two ways, and a sum passes its gradient to each term,
+// so ∂L/∂x = (∂Shortcut/∂x)ᵀ·dy + (∂Body/∂x)ᵀ·dy. The shortcut ran last, so it
+// goes back first.
 func (r *ResidualLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	short := r.Shortcut.Backward(p, dy)
 	body := r.Body.Backward(p, dy)
@@ -85,7 +88,7 @@ func (c *ConcatLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if len(c.Branches) == 0 {
 		return nil, fmt.Errorf("Concat: no branches")
 	}
-	var sum Shape
+	var first, sum Shape
 	c.sizes = nil
 	for k, b := range c.Branches {
 		out, err := b.Build(in, rng)
@@ -95,13 +98,16 @@ func (c *ConcatLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		prefix(strconv.Itoa(k), b.Params())
 		c.sizes = append(c.sizes, out.Size())
 		if k == 0 {
-			sum = slices.Clone(out)
+			first, sum = out, slices.Clone(out)
 			continue
 		}
-		if !slices.Equal(out[1:], sum[1:]) {
-			return nil, fmt.Errorf("Concat: branch 0 gives %v and branch %d %v", c.sizes, k, out)
+		if !slices.Equal(out[1:], first[1:]) {
+			return nil, fmt.Errorf("Concat: branch 0 gives %v and branch %d %v; all dimensions but the first must be equal", first, k, out)
 		}
 		sum[0] += out[0]
+		if err := sum.check(); err != nil {
+			return nil, fmt.Errorf("Concat: branch %d: %w", k, err)
+		}
 	}
 	return sum, nil
 }
@@ -122,6 +128,9 @@ func (c *ConcatLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return y
 }
 
+// Backward: the values of dy that stand where branch k put its output are dyₖ.
+// x reaches y through every branch, so its gradient is the sum of theirs. The
+// last branch goes back first.
 func (c *ConcatLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	var dx *Matrix
 	at := dy.Cols

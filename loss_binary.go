@@ -44,6 +44,7 @@ func (l BinaryCrossEntropyLoss) String() string {
 func (l *BinaryCrossEntropyLoss) check(dy, y, t *Matrix) {
 	const op = "BinaryCrossEntropy"
 	checkShapes(op, dy, y, t)
+	checkTargets(op, t, 1)
 	if n := len(l.PosWeight); l.PosWeight != nil && n != 1 && n != y.Cols {
 		panic(fmt.Sprintf("nn: %s: %d positive weights for %d columns", op, n, y.Cols))
 	}

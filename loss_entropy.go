@@ -118,6 +118,7 @@ func (l *CrossEntropyLoss) check(op string, dy, y, t *Matrix) (n float64) {
 		}
 	}
 	if !classIndices(y, t) {
+		checkTargets(op, t, math.Inf(1)) // a row need not sum to 1
 		return float64(y.Rows)
 	}
 	for i, v := range t.Data {

@@ -45,6 +45,8 @@ func (d *DropoutLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return y
 }
 
+// Backward: yᵢ = mᵢ·xᵢ/(1 − Rate) with a mask that does not depend on x, so
+// dxᵢ = dyᵢ·mᵢ/(1 − Rate).
 func (d *DropoutLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	if !p.Training() || d.Rate == 0 {
 		return dy
@@ -115,4 +117,5 @@ func (g *GaussianNoiseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return y
 }
 
+// Backward: the noise does not depend on x, so ∂y/∂x = 1.
 func (g *GaussianNoiseLayer) Backward(_ *Pass, dy *Matrix) *Matrix { return dy }

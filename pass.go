@@ -59,8 +59,12 @@ func (p *Pass) New(rows, cols int) *Matrix {
 // raw is New for a caller that sets every element.
 func (p *Pass) raw(rows, cols int) *Matrix { return p.mats.take().Resize(rows, cols) }
 
-// Reshape is [Matrix.Reshape] without the allocation.
+// Reshape is [Matrix.Reshape] without the allocation. If x has that shape
+// already, it returns x.
 func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
+	if rows == x.Rows && cols == x.Cols {
+		return x
+	}
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
@@ -112,4 +116,11 @@ func (p *Pass) rowRange(x *Matrix, lo, hi int) *Matrix {
 	m := p.views.take()
 	m.Rows, m.Cols, m.Data = hi-lo, x.Cols, x.Data[lo*x.Cols:hi*x.Cols]
 	return m
+}
+
+// forget lets go of the memory of others that the trip has seen.
+func (p *Pass) forget() {
+	for _, m := range p.views.all[:p.views.next] {
+		*m = Matrix{}
+	}
 }

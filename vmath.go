@@ -388,7 +388,7 @@ func normPDF(x float64) float64 {
 	return scale2(p+pl, kf)
 }
 
-// gelu returns x·Φ(x). Error below 1.5 ulp, also in the left tail.
+// gelu returns x·Φ(x). Error below 2 ulp, also in the left tail.
 // gelu(±0) = ±0, gelu(-Inf) = -0, gelu(+Inf) = +Inf.
 func gelu(x float64) float64 {
 	c := clamp40(x)
@@ -437,7 +437,7 @@ func erf(x float64) float64 {
 	return math.Copysign(1-erfcAbs(x), x)
 }
 
-// erfc returns 1 − erf(x), accurate in the right tail. Error below 1.5 ulp.
+// erfc returns 1 − erf(x), accurate in the right tail. Error below 2 ulp.
 // erfc(-Inf) = 2, erfc(+Inf) = 0.
 func erfc(x float64) float64 {
 	t := erfcAbs(x)

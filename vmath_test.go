@@ -340,14 +340,14 @@ var unaryFuncs = []struct {
 		[][2]float64{{-746, 40}, {-1, 1}, {-6, 6}, {-40, 40}, {-745.2, -708}}, []float64{-0x1.c3e6bd3da7p-02, 0, 37, -745.13, -708.4, 746}, "4db4db5a41fad03b"},
 	{"erf", erf, bigErf, 1.5,
 		[][2]float64{{-6, 6}, {-1, 1}, {-0.75, 0.75}, {0.75, 3}}, []float64{0x1.8485e5bba4852p-01, 0.75, 5.92, 28}, "c338fd4cd81040d1"},
-	{"erfc", erfc, bigErfc, 1.5,
-		[][2]float64{{-6, 28}, {-1, 1}, {0, 6}, {26.5, 27.3}, {0, 0.5}}, []float64{0x1.551d58d4210f8p+00, 0, 0.5, 0.47693627620446987, 26.543, 27.226, 28}, "3498be186931fa08"},
+	{"erfc", erfc, bigErfc, 2,
+		[][2]float64{{-6, 28}, {-1, 1}, {0, 6}, {26.5, 27.3}, {0, 0.5}}, []float64{0x1.af8f464588d2ap-01, 0, 0.5, 0.47693627620446987, 26.543, 27.226, 28}, "d3f8292f32bdcab2"},
 	{"normCDF", normCDF, bigCDF, 1.5,
 		[][2]float64{{-39, 9}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{0, -37.5, -38.5, 40, -40}, "72aaeee838f8ce2e"},
 	{"normPDF", normPDF, bigPDF, 1,
 		[][2]float64{{-39, 39}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{0, 37.6, 38.56, 40}, "1b1b0fd02fe8663f"},
-	{"gelu", gelu, func(x float64) *big.Float { return bigMul(bigOf(x), bigCDF(x)) }, 1.5,
-		[][2]float64{{-39, 9}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{-0x1.5a67fc29b65f8p-02, 0, -37.5, -38.6, 40, -40}, "9d8affb7a98def62"},
+	{"gelu", gelu, func(x float64) *big.Float { return bigMul(bigOf(x), bigCDF(x)) }, 2,
+		[][2]float64{{-39, 9}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{-0x1.666d5e9b01226p+00, 0, -37.5, -38.6, 40, -40}, "ad9b4eeba0326a7f"},
 	{"geluGrad", geluGrad, bigGELUGrad, 2.5,
 		[][2]float64{{-39, 9}, {-0.7, 1}, {-6, -0.8}, {-38.6, -37.5}}, []float64{0, -37.5, -38.6, 40, -40}, "51093d1177041545"},
 	{"sin", sin, func(x float64) *big.Float { return bigSinCos(x, 0) }, 1,
@@ -506,9 +506,9 @@ func TestPowError(t *testing.T) {
 			}
 		}
 		t.Logf("powi: %.3f ulp at %v, %v", worst, wx, wn)
-		if !(worst <= 1.5) {
+		if !(worst <= 2.5) {
 			w, _ := bigPow(wx, float64(wn)).Float64()
-			t.Errorf("powi(%x, %d) = %x, want %x within 1.5 ulp, is %.3f", wx, wn, powi(wx, wn), w, worst)
+			t.Errorf("powi(%x, %d) = %x, want %x within 2.5 ulp, is %.3f", wx, wn, powi(wx, wn), w, worst)
 		}
 	})
 }

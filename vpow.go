@@ -121,7 +121,7 @@ func isOdd(y float64) bool {
 }
 
 // powi returns xⁿ by repeated squaring in extended precision. Error below
-// 1.5 ulp; x² is x·x rounded once. powi(x, 0) = 1 also for NaN; for negative n
+// 2.5 ulp; x² is x·x rounded once. powi(x, 0) = 1 also for NaN; for negative n
 // it is the power of 1/x.
 func powi(x float64, n int) float64 {
 	m := uint64(n)

@@ -7,7 +7,6 @@
 package main
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"log"
@@ -42,10 +41,11 @@ func main() {
 	}
 	for range trainer.Train(train, 40) {
 	}
-	fmt.Printf("\nmean loss of each epoch\n%s\n", chart(trainer.History))
+	fmt.Println("\nmean loss of each epoch")
+	chart(trainer.History)
 
 	y := net.Predict(test.X)
-	fmt.Printf("test accuracy: %.2f%% of %d images that it has not seen\n\n", 100*nn.Accuracy(y, test.Y), test.Len())
+	fmt.Printf("\ntest accuracy: %.2f%% of %d images that it has not seen\n\n", 100*nn.Accuracy(y, test.Y), test.Len())
 	fmt.Printf("confusion matrix (row: digit, column: answer)\n%.0f\n\n", nn.Confusion(y, test.Y))
 	fmt.Println(nn.Report(y, test.Y))
 	drawMisread(y, test, 4)
@@ -63,11 +63,11 @@ func main() {
 
 func readData() nn.Dataset {
 	read := func(name string) *nn.Matrix {
-		b, err := files.ReadFile("data/" + name)
+		file, err := files.Open("data/" + name)
 		if err != nil {
 			log.Fatal(err)
 		}
-		m, err := nn.ReadIDX(bytes.NewReader(b))
+		m, err := nn.ReadIDX(file)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -77,26 +77,18 @@ func readData() nn.Dataset {
 	return nn.Dataset{X: x.Scale(1.0/16, x), Y: read("digits-labels-idx1-ubyte.gz")}
 }
 
-// chart draws the losses as a curve, ten lines high.
-func chart(history []nn.Epoch) string {
-	const height = 10
-	top := history[0].Loss
-	var b strings.Builder
-	for h := range height {
-		fmt.Fprintf(&b, "%6.2f │", top*float64(height-h)/height)
+// chart draws the losses as a curve, from their largest at the top to 0.
+func chart(history []nn.Epoch) {
+	const height = 8
+	for h := height; h > 0; h-- {
+		fmt.Printf("%6.2f │", history[0].Loss*float64(h)/height)
 		for _, e := range history {
-			switch v := e.Loss/top*height - float64(height-h-1); {
-			case v >= 1:
-				b.WriteString("█")
-			case v >= 0.5:
-				b.WriteString("▄")
-			default:
-				b.WriteString(" ")
-			}
+			part := e.Loss/history[0].Loss*height - float64(h-1) // of this line
+			fmt.Printf("%c", []rune(" ▄█")[int(2*max(0, min(part, 1)))])
 		}
-		b.WriteString("\n")
+		fmt.Println()
 	}
-	return b.String() + "       └" + strings.Repeat("─", len(history)) + "\n"
+	fmt.Println("       └" + strings.Repeat("─", len(history)))
 }
 
 // drawMisread draws the first few images that were taken for another digit.
@@ -107,13 +99,13 @@ func drawMisread(y *nn.Matrix, test nn.Dataset, most int) {
 			continue
 		}
 		most--
-		fmt.Printf("a %d, read as %d with probability %.2f\n", digit, answer, y.At(i, answer))
-		for r := range 8 {
-			for _, v := range test.X.Row(i)[8*r : 8*r+8] {
-				fmt.Print(strings.Repeat(string([]rune(" ░▒▓█")[int(4*v)]), 2))
+		fmt.Printf("a %d, read as %d with probability %.2f", digit, answer, y.At(i, answer))
+		for k, v := range test.X.Row(i) {
+			if k%8 == 0 {
+				fmt.Println()
 			}
-			fmt.Println()
+			fmt.Print(strings.Repeat(string([]rune(" ░▒▓█")[int(4*v)]), 2))
 		}
-		fmt.Println()
+		fmt.Print("\n\n")
 	}
 }
