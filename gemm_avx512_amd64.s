@@ -22,18 +22,21 @@
 //
 // Registers, strides in bytes:
 //
-//	AX       tile of A              R8, R9   rsa, 3·rsa
-//	SI       rows 0 to 3, at p      R10      csa
-//	DI       rows 4 to 7            R11      rsb
-//	R14      rows 8 to 11           R12      ldc
-//	BX       rows 12 to 15; C       R13      rows left
-//	DX       B at p                 R15      tile of C
-//	CX       steps left             K1       mask
+//	SI       A at p, row 0          R8, R9     rsa, 3·rsa
+//	DX       B at p                 DI, R14    5·rsa, 7·rsa
+//	CX       steps left             BX, AX     9·rsa, 11·rsa (12 rows);
+//	R10      csa                               BX: A at p, row 8 (16 rows);
+//	R11      rsb                               before and after the steps, BX: C
+//	R12      ldc                    R13        rows left
+//	K1       mask                   R15        tile of C
+//
+// so that few instructions beside the FMAs have to be done in a step: they would
+// take their places. The tile of A is kept in the argument a.
+//
 //	Z0–Z2    a row of B             Z3–Z6    elements of A
 //	Z8–Z31   the sums (12×16 and 8×24), Z8–Z23 (16×8)
 
 #define ARGS \
-	MOVQ  a+0(FP), AX;     \
 	MOVQ  rsa+8(FP), R8;   \
 	MOVQ  csa+16(FP), R10; \
 	MOVQ  rsb+32(FP), R11; \
@@ -46,13 +49,13 @@
 	SHLQ  $3, R10;         \
 	SHLQ  $3, R11;         \
 	SHLQ  $3, R12;         \
-	LEAQ  (R8)(R8*2), R9
+	LEAQ  (R8)(R8*2), R9;  \
+	LEAQ  (R8)(R8*4), DI;  \
+	LEAQ  (R9)(R8*4), R14
 
-// Tile at AX and R15, step 0.
+// Tile at a and R15, step 0.
 #define START \
-	MOVQ AX, SI;           \
-	LEAQ (AX)(R8*4), DI;   \
-	LEAQ (AX)(R8*8), R14;  \
+	MOVQ a+0(FP), SI;      \
 	MOVQ b+24(FP), DX;     \
 	MOVQ k+56(FP), CX;     \
 	MOVQ R15, BX
@@ -76,16 +79,16 @@
 	FMA3((SI)(R8*2), Z5, Z14, Z15, Z16); \
 	PREFETCHT0 128(DX)(R11*8); \
 	FMA3((SI)(R9*1), Z6, Z17, Z18, Z19); \
-	FMA3((DI), Z3, Z20, Z21, Z22); \
-	FMA3((DI)(R8*1), Z4, Z23, Z24, Z25); \
-	FMA3((DI)(R8*2), Z5, Z26, Z27, Z28); \
-	FMA3((DI)(R9*1), Z6, Z29, Z30, Z31); \
-	ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+	FMA3((SI)(R8*4), Z3, Z20, Z21, Z22); \
+	FMA3((SI)(DI*1), Z4, Z23, Z24, Z25); \
+	FMA3((SI)(R9*2), Z5, Z26, Z27, Z28); \
+	FMA3((SI)(R14*1), Z6, Z29, Z30, Z31); \
+	ADDQ R10, SI; ADDQ R11, DX; DECQ CX
 
 // func tile24AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile24AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -104,7 +107,7 @@ tile:
 	LOAD3(Z26, Z27, Z28)
 	LAST(7, loaded)
 	LOAD3(Z29, Z30, Z31)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	CMPQ R13, $8
 	JLT  part
 	CMPQ mask+72(FP), $0xff
@@ -124,7 +127,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z 128(DX), K1, Z2
 	STEP3
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE3(Z8, Z9, Z10)
 	STORE3(Z11, Z12, Z13)
@@ -135,8 +138,10 @@ store:
 	STORE3(Z26, Z27, Z28)
 	STORE3(Z29, Z30, Z31)
 	MOVQ BX, R15
+	MOVQ a+0(FP), AX
 	LEAQ (AX)(R8*8), AX
-	SUBQ $8, R13
+	MOVQ AX, a+0(FP)
+	SUBQ $8, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -153,14 +158,13 @@ part: // not all rows
 	LAST(3, next)
 	FMA3((SI)(R9*1), Z6, Z17, Z18, Z19)
 	LAST(4, next)
-	FMA3((DI), Z3, Z20, Z21, Z22)
+	FMA3((SI)(R8*4), Z3, Z20, Z21, Z22)
 	LAST(5, next)
-	FMA3((DI)(R8*1), Z4, Z23, Z24, Z25)
+	FMA3((SI)(DI*1), Z4, Z23, Z24, Z25)
 	LAST(6, next)
-	FMA3((DI)(R8*2), Z5, Z26, Z27, Z28)
+	FMA3((SI)(R9*2), Z5, Z26, Z27, Z28)
 next:
 	ADDQ R10, SI
-	ADDQ R10, DI
 	ADDQ R11, DX
 	DECQ CX
 	JNZ  part
@@ -206,20 +210,20 @@ zero:
 	FMA2((SI)(R8*1), Z4, Z10, Z11); \
 	FMA2((SI)(R8*2), Z5, Z12, Z13); \
 	FMA2((SI)(R9*1), Z6, Z14, Z15); \
-	FMA2((DI), Z3, Z16, Z17); \
-	FMA2((DI)(R8*1), Z4, Z18, Z19); \
-	FMA2((DI)(R8*2), Z5, Z20, Z21); \
-	FMA2((DI)(R9*1), Z6, Z22, Z23); \
-	FMA2((R14), Z3, Z24, Z25); \
-	FMA2((R14)(R8*1), Z4, Z26, Z27); \
-	FMA2((R14)(R8*2), Z5, Z28, Z29); \
-	FMA2((R14)(R9*1), Z6, Z30, Z31); \
-	ADDQ R10, SI; ADDQ R10, DI; ADDQ R10, R14; ADDQ R11, DX; DECQ CX
+	FMA2((SI)(R8*4), Z3, Z16, Z17); \
+	FMA2((SI)(DI*1), Z4, Z18, Z19); \
+	FMA2((SI)(R9*2), Z5, Z20, Z21); \
+	FMA2((SI)(R14*1), Z6, Z22, Z23); \
+	FMA2((SI)(R8*8), Z3, Z24, Z25); \
+	FMA2((SI)(BX*1), Z4, Z26, Z27); \
+	FMA2((SI)(DI*2), Z5, Z28, Z29); \
+	FMA2((SI)(AX*1), Z6, Z30, Z31); \
+	ADDQ R10, SI; ADDQ R11, DX; DECQ CX
 
 // func tile16AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile16AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -246,7 +250,9 @@ tile:
 	LOAD2(Z28, Z29)
 	LAST(11, loaded)
 	LOAD2(Z30, Z31)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
+	LEAQ (R8)(R8*8), BX
+	LEAQ (BX)(R8*2), AX
 	CMPQ R13, $12
 	JLT  part
 	CMPQ mask+72(FP), $0xff
@@ -264,7 +270,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z 64(DX), K1, Z1
 	STEP2
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE2(Z8, Z9)
 	STORE2(Z10, Z11)
@@ -279,8 +285,10 @@ store:
 	STORE2(Z28, Z29)
 	STORE2(Z30, Z31)
 	MOVQ BX, R15
+	MOVQ a+0(FP), AX
 	LEAQ (AX)(R9*4), AX
-	SUBQ $12, R13
+	MOVQ AX, a+0(FP)
+	SUBQ $12, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -288,6 +296,9 @@ store:
 part: // not all rows
 	CMPQ R13, $8
 	JLT  few
+	CMPQ R13, $10
+	JEQ  ten
+	PCALIGN $64
 most: // 8 or more
 	VMOVUPD (DX), Z0
 	VMOVUPD.Z 64(DX), K1, Z1
@@ -295,23 +306,41 @@ most: // 8 or more
 	FMA2((SI)(R8*1), Z4, Z10, Z11)
 	FMA2((SI)(R8*2), Z5, Z12, Z13)
 	FMA2((SI)(R9*1), Z6, Z14, Z15)
-	FMA2((DI), Z3, Z16, Z17)
-	FMA2((DI)(R8*1), Z4, Z18, Z19)
-	FMA2((DI)(R8*2), Z5, Z20, Z21)
-	FMA2((DI)(R9*1), Z6, Z22, Z23)
+	FMA2((SI)(R8*4), Z3, Z16, Z17)
+	FMA2((SI)(DI*1), Z4, Z18, Z19)
+	FMA2((SI)(R9*2), Z5, Z20, Z21)
+	FMA2((SI)(R14*1), Z6, Z22, Z23)
 	LAST(8, mostNext)
-	FMA2((R14), Z3, Z24, Z25)
+	FMA2((SI)(R8*8), Z3, Z24, Z25)
 	LAST(9, mostNext)
-	FMA2((R14)(R8*1), Z4, Z26, Z27)
+	FMA2((SI)(BX*1), Z4, Z26, Z27)
 	LAST(10, mostNext)
-	FMA2((R14)(R8*2), Z5, Z28, Z29)
+	FMA2((SI)(DI*2), Z5, Z28, Z29)
 mostNext:
 	ADDQ R10, SI
-	ADDQ R10, DI
-	ADDQ R10, R14
 	ADDQ R11, DX
 	DECQ CX
 	JNZ  most
+	JMP  storePart
+
+	PCALIGN $64
+ten: // classes are often ten
+	VMOVUPD (DX), Z0
+	VMOVUPD.Z 64(DX), K1, Z1
+	FMA2((SI), Z3, Z8, Z9)
+	FMA2((SI)(R8*1), Z4, Z10, Z11)
+	FMA2((SI)(R8*2), Z5, Z12, Z13)
+	FMA2((SI)(R9*1), Z6, Z14, Z15)
+	FMA2((SI)(R8*4), Z3, Z16, Z17)
+	FMA2((SI)(DI*1), Z4, Z18, Z19)
+	FMA2((SI)(R9*2), Z5, Z20, Z21)
+	FMA2((SI)(R14*1), Z6, Z22, Z23)
+	FMA2((SI)(R8*8), Z3, Z24, Z25)
+	FMA2((SI)(BX*1), Z4, Z26, Z27)
+	ADDQ R10, SI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  ten
 	JMP  storePart
 
 few: // fewer than 8
@@ -325,15 +354,13 @@ few: // fewer than 8
 	LAST(3, next)
 	FMA2((SI)(R9*1), Z6, Z14, Z15)
 	LAST(4, next)
-	FMA2((DI), Z3, Z16, Z17)
+	FMA2((SI)(R8*4), Z3, Z16, Z17)
 	LAST(5, next)
-	FMA2((DI)(R8*1), Z4, Z18, Z19)
+	FMA2((SI)(DI*1), Z4, Z18, Z19)
 	LAST(6, next)
-	FMA2((DI)(R8*2), Z5, Z20, Z21)
+	FMA2((SI)(R9*2), Z5, Z20, Z21)
 next:
 	ADDQ R10, SI
-	ADDQ R10, DI
-	ADDQ R10, R14
 	ADDQ R11, DX
 	DECQ CX
 	JNZ  few
@@ -392,24 +419,24 @@ zero:
 	FMA1((SI)(R8*1), Z9); \
 	FMA1((SI)(R8*2), Z10); \
 	FMA1((SI)(R9*1), Z11); \
-	FMA1((DI), Z12); \
-	FMA1((DI)(R8*1), Z13); \
-	FMA1((DI)(R8*2), Z14); \
-	FMA1((DI)(R9*1), Z15); \
-	FMA1((R14), Z16); \
-	FMA1((R14)(R8*1), Z17); \
-	FMA1((R14)(R8*2), Z18); \
-	FMA1((R14)(R9*1), Z19); \
-	FMA1((BX), Z20); \
-	FMA1((BX)(R8*1), Z21); \
-	FMA1((BX)(R8*2), Z22); \
-	FMA1((BX)(R9*1), Z23); \
-	ADDQ R10, SI; ADDQ R10, DI; ADDQ R10, R14; ADDQ R10, BX; ADDQ R11, DX; DECQ CX
+	FMA1((SI)(R8*4), Z12); \
+	FMA1((SI)(DI*1), Z13); \
+	FMA1((SI)(R9*2), Z14); \
+	FMA1((SI)(R14*1), Z15); \
+	FMA1((BX), Z16); \
+	FMA1((BX)(R8*1), Z17); \
+	FMA1((BX)(R8*2), Z18); \
+	FMA1((BX)(R9*1), Z19); \
+	FMA1((BX)(R8*4), Z20); \
+	FMA1((BX)(DI*1), Z21); \
+	FMA1((BX)(R9*2), Z22); \
+	FMA1((BX)(R14*1), Z23); \
+	ADDQ R10, SI; ADDQ R10, BX; ADDQ R11, DX; DECQ CX
 
 // func tile8AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile8AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -444,8 +471,8 @@ tile:
 	LOAD1(Z22)
 	LAST(15, loaded)
 	LOAD1(Z23)
-loaded:
-	LEAQ (R14)(R8*4), BX
+loaded: // for p := range k { s += a[p]·b[p] }
+	LEAQ (SI)(R8*8), BX
 	CMPQ R13, $16
 	JLT  part
 	CMPQ mask+72(FP), $0xff
@@ -461,7 +488,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z (DX), K1, Z0
 	STEP1
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE1(Z8)
 	STORE1(Z9)
@@ -480,9 +507,11 @@ store:
 	STORE1(Z22)
 	STORE1(Z23)
 	MOVQ BX, R15
+	MOVQ a+0(FP), AX
 	LEAQ (AX)(R8*8), AX
 	LEAQ (AX)(R8*8), AX
-	SUBQ $16, R13
+	MOVQ AX, a+0(FP)
+	SUBQ $16, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -490,34 +519,33 @@ store:
 part: // not all rows
 	CMPQ R13, $8
 	JLT  few
+	PCALIGN $64
 most: // 8 or more
 	VMOVUPD.Z (DX), K1, Z0
 	FMA1((SI), Z8)
 	FMA1((SI)(R8*1), Z9)
 	FMA1((SI)(R8*2), Z10)
 	FMA1((SI)(R9*1), Z11)
-	FMA1((DI), Z12)
-	FMA1((DI)(R8*1), Z13)
-	FMA1((DI)(R8*2), Z14)
-	FMA1((DI)(R9*1), Z15)
+	FMA1((SI)(R8*4), Z12)
+	FMA1((SI)(DI*1), Z13)
+	FMA1((SI)(R9*2), Z14)
+	FMA1((SI)(R14*1), Z15)
 	LAST(8, mostNext)
-	FMA1((R14), Z16)
+	FMA1((BX), Z16)
 	LAST(9, mostNext)
-	FMA1((R14)(R8*1), Z17)
+	FMA1((BX)(R8*1), Z17)
 	LAST(10, mostNext)
-	FMA1((R14)(R8*2), Z18)
+	FMA1((BX)(R8*2), Z18)
 	LAST(11, mostNext)
-	FMA1((R14)(R9*1), Z19)
+	FMA1((BX)(R9*1), Z19)
 	LAST(12, mostNext)
-	FMA1((BX), Z20)
+	FMA1((BX)(R8*4), Z20)
 	LAST(13, mostNext)
-	FMA1((BX)(R8*1), Z21)
+	FMA1((BX)(DI*1), Z21)
 	LAST(14, mostNext)
-	FMA1((BX)(R8*2), Z22)
+	FMA1((BX)(R9*2), Z22)
 mostNext:
 	ADDQ R10, SI
-	ADDQ R10, DI
-	ADDQ R10, R14
 	ADDQ R10, BX
 	ADDQ R11, DX
 	DECQ CX
@@ -534,15 +562,13 @@ few: // fewer than 8
 	LAST(3, next)
 	FMA1((SI)(R9*1), Z11)
 	LAST(4, next)
-	FMA1((DI), Z12)
+	FMA1((SI)(R8*4), Z12)
 	LAST(5, next)
-	FMA1((DI)(R8*1), Z13)
+	FMA1((SI)(DI*1), Z13)
 	LAST(6, next)
-	FMA1((DI)(R8*2), Z14)
+	FMA1((SI)(R9*2), Z14)
 next:
 	ADDQ R10, SI
-	ADDQ R10, DI
-	ADDQ R10, R14
 	ADDQ R10, BX
 	ADDQ R11, DX
 	DECQ CX

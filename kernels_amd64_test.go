@@ -2,21 +2,21 @@
 
 package nn
 
-import "testing"
+// kernelNames are the sets of kernels that this machine has.
+func kernelNames() []string {
+	switch {
+	case useAVX512:
+		return []string{"AVX-512", "AVX2", "plain"}
+	case useAVX2:
+		return []string{"AVX2", "plain"}
+	}
+	return []string{"plain"}
+}
 
-// kernelSets runs f as a subtest with each set of kernels that this machine has,
-// the fastest first.
-func kernelSets(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
+// useKernels selects a set of kernels, and returns what undoes it.
+func useKernels(name string) (restore func()) {
 	avx2, avx512 := useAVX2, useAVX512
-	defer func() { useAVX2, useAVX512 = avx2, avx512 }()
-	if avx512 {
-		t.Run("AVX-512", f)
-	}
-	useAVX512 = false
-	if avx2 {
-		t.Run("AVX2", f)
-	}
-	useAVX2 = false
-	t.Run("plain", f)
+	useAVX512 = name == "AVX-512"
+	useAVX2 = name != "plain"
+	return func() { useAVX2, useAVX512 = avx2, avx512 }
 }

@@ -2,14 +2,11 @@
 
 package nn
 
-import "testing"
+// kernelNames are the sets of kernels that this machine has.
+func kernelNames() []string { return []string{"NEON", "plain"} }
 
-// kernelSets runs f as a subtest with each set of kernels that this machine has,
-// the fastest first.
-func kernelSets(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	defer func() { useNEON = true }()
-	t.Run("NEON", f)
-	useNEON = false
-	t.Run("plain", f)
+// useKernels selects a set of kernels, and returns what undoes it.
+func useKernels(name string) (restore func()) {
+	useNEON = name == "NEON"
+	return func() { useNEON = true }
 }

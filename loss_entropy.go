@@ -283,10 +283,7 @@ func expRow(e, z []float64) (m, s float64) {
 			b = e[lo:]
 		}
 		b = b[:hi-lo]
-		for j, v := range z[lo:hi] {
-			b[j] = v - m
-		}
-		vexp(b, b)
+		vexpShift(b, -m, z[lo:hi])
 		s += vsum(b)
 	}
 	return m, s

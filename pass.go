@@ -68,8 +68,11 @@ func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
+	if x.Rows == rows { // as most often
+		return x
+	}
 	m := p.views.take()
-	*m = Matrix{rows, cols, x.Data}
+	m.Rows, m.Cols, m.Data = rows, cols, x.Data
 	return m
 }
 
@@ -111,7 +114,7 @@ func (p *Pass) key() uint64 {
 // rowRange is [Matrix.RowRange] without the allocation.
 func (p *Pass) rowRange(x *Matrix, lo, hi int) *Matrix {
 	m := p.views.take()
-	*m = Matrix{hi - lo, x.Cols, x.Data[lo*x.Cols : hi*x.Cols]}
+	m.Rows, m.Cols, m.Data = hi-lo, x.Cols, x.Data[lo*x.Cols:hi*x.Cols]
 	return m
 }
 

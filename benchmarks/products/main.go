@@ -53,6 +53,7 @@ static double run(int ta, int tb, int m, int n, int k, const double *a, int lda,
 // peak returns GFLOP/s of fused multiply-adds between registers.
 __attribute__((target("avx512f"))) static double peak512(void) {
 	__m512d s[16], x = _mm512_set1_pd(0.5);
+	#pragma GCC unroll 16
 	for (int i = 0; i < 16; i++) s[i] = _mm512_set1_pd(i);
 	int n = 2000000;
 	double t = now();
@@ -65,6 +66,7 @@ __attribute__((target("avx512f"))) static double peak512(void) {
 }
 __attribute__((target("avx2,fma"))) static double peak256(void) {
 	__m256d s[12], x = _mm256_set1_pd(0.5);
+	#pragma GCC unroll 12
 	for (int i = 0; i < 12; i++) s[i] = _mm256_set1_pd(i);
 	int n = 2000000;
 	double t = now();
@@ -186,10 +188,12 @@ func (s shape) compare(threads, rounds int) {
 	reps := 1 + int(3e-3/(min(ours(3), theirs(3))/3))
 	var a, b, ratio []float64
 	for range rounds {
+		ours(reps) // wakes the processors
 		p := flops * float64(reps) / ours(reps) / 1e9
+		theirs(reps)
 		q := flops * float64(reps) / theirs(reps) / 1e9
 		if threads > 1 {
-			time.Sleep(30 * time.Millisecond) // the threads of OpenBLAS go on polling
+			time.Sleep(100 * time.Millisecond) // the threads of OpenBLAS go on polling
 		}
 		a, b, ratio = append(a, p), append(b, q), append(ratio, p/q)
 	}
