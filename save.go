@@ -57,6 +57,7 @@ func Register(name string, make func() Layer) {
 
 func init() {
 	Register("Activation", func() Layer { return Identity })
+	Register("Attention", func() Layer { return new(AttentionLayer) })
 	Register("BatchNorm", func() Layer { return new(BatchNormLayer) })
 	Register("ChannelDropout", func() Layer { return new(ChannelDropoutLayer) })
 	Register("Concat", func() Layer { return new(ConcatLayer) })
@@ -68,11 +69,16 @@ func init() {
 	Register("GroupNorm", func() Layer { return new(GroupNormLayer) })
 	Register("LayerNorm", func() Layer { return new(LayerNormLayer) })
 	Register("Layers", func() Layer { return Layers(nil) })
+	Register("MeanSteps", func() Layer { return new(MeanStepsLayer) })
 	Register("PReLU", func() Layer { return new(PReLULayer) })
+	Register("Padding", func() Layer { return new(PaddingLayer) })
+	Register("Positions", func() Layer { return new(PositionsLayer) })
 	Register("RMSNorm", func() Layer { return new(RMSNormLayer) })
 	Register("Reshape", func() Layer { return new(ReshapeLayer) })
 	Register("Residual", func() Layer { return new(ResidualLayer) })
+	Register("SinusoidalPositions", func() Layer { return new(SinusoidalPositionsLayer) })
 	Register("Softmax", func() Layer { return new(SoftmaxLayer) })
+	Register("Steps", func() Layer { return new(StepsLayer) })
 }
 
 // MarshalJSON returns the layers as a list of {"layer": name, "config":
