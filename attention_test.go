@@ -335,6 +335,14 @@ func TestAttentionPadding(t *testing.T) {
 			}
 		}
 	}
+	// Padding counts for the layers after it only, and for one trip.
+	net := New(nil, Input(3, n), Attention(1), Padding())
+	x := NewMatrix(1, 3*n)
+	x.Fill(1).Row(0)[0] = 2
+	clear(x.Data[2*n:])
+	if first := net.Predict(x); !sameBits(net.Predict(x).Data, first.Data) {
+		t.Error("another prediction by the same Pass differs")
+	}
 	// Nothing to attend to.
 	a := Attention(2)
 	l := Layers{Padding(), a}
@@ -466,9 +474,15 @@ func TestAttentionSteps(t *testing.T) {
 			s.Reset()
 		}
 		in, y := NewMatrix(3, 1), new(Matrix)
-		s.StepTo(y, in)
-		if a := testing.AllocsPerRun(20, func() { s.StepTo(y, in) }); a != 0 {
-			t.Errorf("%s: %v allocations a step", describe(net.layers[1]), a)
+		sequence := func() {
+			for range 40 {
+				s.StepTo(y, in)
+			}
+			s.Reset()
+		}
+		sequence()
+		if a := testing.AllocsPerRun(3, sequence); a != 0 {
+			t.Errorf("%s: %v allocations in 40 steps", describe(net.layers[1]), a)
 		}
 	}
 }
@@ -593,6 +607,10 @@ func TestAttentionInit(t *testing.T) {
 		if hi := slices.Max(w.Data); hi > bound || hi < 0.98*bound {
 			t.Errorf("the largest of the initial weights is %v, want about %v", hi, bound)
 		}
+	}
+	New(nil, Input(2, n), a, Dropout(0.5), ReLU)
+	if s, want := math.Sqrt(a.Wo.Value.Var()), math.Sqrt(2.0/n); math.Abs(s-want) > 0.03*want {
+		t.Errorf("before a ReLU Wo has the standard deviation %v, want about %v", s, want)
 	}
 	a = Attention(4).WithInit(Orthogonal)
 	a.Build(Shape{2, n}, testRand())

@@ -62,6 +62,18 @@ func TestSinusoidalPositions(t *testing.T) {
 	}
 }
 
+// Built anew for another shape, layers forget their tables.
+func TestPositionsRebuilt(t *testing.T) {
+	for _, l := range []Layer{SinusoidalPositions(), Attention(1).WithRotary()} {
+		for _, in := range []Shape{{3, 4}, {5, 4}, {5, 6}} {
+			l.Build(in, testRand())
+			if y := predict(l, NewMatrix(1, in.Size()).Fill(1)); y.Cols != in.Size() {
+				t.Errorf("%s: %v gives %d values", describe(l), in, y.Cols)
+			}
+		}
+	}
+}
+
 func TestPositions(t *testing.T) {
 	l := Positions()
 	l.Build(Shape{40, 50}, testRand())
