@@ -135,6 +135,7 @@ type Param struct {
 	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
 
 	fixed *int // a row whose gradient is 0 by definition
+	owned bool // by a network
 }
 
 // NewParam returns a parameter with a zero rows×cols value.
@@ -150,6 +151,17 @@ func newParam(name string, rows, cols int, rng *rand.Rand) *Param {
 		return &Param{Name: name, Value: &Matrix{Rows: rows, Cols: cols}}
 	}
 	return NewParam(name, rows, cols)
+}
+
+// zeroGrad sets the gradient to zero, and allocates it first if need be.
+func (q *Param) zeroGrad() {
+	switch {
+	case q.Stat:
+	case q.Grad == nil:
+		q.Grad = NewMatrix(q.Value.Rows, q.Value.Cols)
+	default:
+		clear(q.Grad.Data)
+	}
 }
 
 // prefix puts the place of a layer before the names of its parameters.
@@ -174,9 +186,13 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	weights := false
 	for i, l := range ls {
 		if l == nil {
 			return nil, fmt.Errorf("layer %d is nil", i)
+		}
+		if x, ok := l.(IndexLayer); ok && weights && x.Indices() > 0 {
+			return nil, fmt.Errorf("layer %d, %s, takes indices; layers with weights can't come before it", i, describe(l))
 		}
 		if h, ok := l.(initHinter); ok && rng != nil {
 			h.hintInit(ls[i+1:])
@@ -188,6 +204,7 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
+		weights = weights || len(l.Params()) > 0
 		prefix(strconv.Itoa(i), l.Params())
 		report(i, out)
 		in = out
@@ -305,6 +322,9 @@ func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 }
 
 func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if d.W == nil {
+		panic("nn: Dense: the layer is not built; give it to New")
+	}
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
 	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
 	if d.B != nil {
@@ -337,6 +357,9 @@ func (d *DenseLayer) BackwardParams(p *Pass, dy *Matrix) {
 }
 
 func (d *DenseLayer) Params() []*Param {
+	if d.W == nil {
+		return nil
+	}
 	if d.B == nil {
 		return []*Param{d.W}
 	}
