@@ -445,7 +445,9 @@ func smallGPT(positions Layer, attention func() Layer) *Network {
 }
 
 // A Session gives, at each step, the bits that Predict gives for it.
-func TestAttentionSteps(t *testing.T) {
+func TestAttentionSteps(t *testing.T) { kernelSets(t, testAttentionSteps) }
+
+func testAttentionSteps(t *testing.T) {
 	for _, net := range []*Network{
 		smallGPT(Positions(), func() Layer { return Attention(2).WithCausalMask() }),
 		smallGPT(SinusoidalPositions(), func() Layer { return Attention(3).WithCausalMask().WithoutBias() }),

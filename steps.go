@@ -7,13 +7,14 @@ import (
 
 // A PaddingLayer notes which steps of its samples are padding, for sequences of
 // different lengths: those whose values are all 0, as [EmbeddingLayer.WithPadding]
-// gives. It changes nothing, but the layers after it
+// gives. It changes nothing, but the layers after it that bring steps together
+// leave padding out, as they say: an [AttentionLayer] attends to no such step,
+// a [MeanStepsLayer] takes the mean of the others. That goes up to the next
+// PaddingLayer.
 //
-//	[AttentionLayer]    attends to no step that is padding
-//	[MeanStepsLayer]    is the mean of the other steps
-//
-// up to the next PaddingLayer. It belongs where such steps are still 0: right
-// after an embedding, or at the beginning of the network.
+// It belongs where such steps are still 0: right after an embedding, or at the
+// beginning of the network. In the branches of a [ConcatLayer], what one notes or
+// cuts off is not seen by the others, nor after them.
 type PaddingLayer struct{ n int }
 
 // Padding returns a PaddingLayer.
