@@ -135,6 +135,8 @@ type Param struct {
 	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
 
 	fixed *int // a row whose gradient is 0 by definition
+	lazy  bool // the layer changes Grad by addTMul only
+	fresh bool // Grad counts as zero, whatever is in it
 	owned bool // by a network
 }
 
@@ -162,6 +164,17 @@ func (q *Param) zeroGrad() {
 	default:
 		clear(q.Grad.Data)
 	}
+}
+
+// addTMul adds xᵀ·y to the gradient. If that is fresh it sets it, which saves
+// going through the memory twice.
+func (q *Param) addTMul(x, y *Matrix) {
+	if q.fresh {
+		q.fresh = false
+		q.Grad.TMul(x, y)
+		return
+	}
+	q.Grad.AddTMul(x, y)
 }
 
 // prefix puts the place of a layer before the names of its parameters.
@@ -313,6 +326,7 @@ func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, fmt.Errorf("Dense(%d): weight: %w", d.Out, err)
 	}
 	d.W, d.B = newParam("weight", d.in, d.Out, rng), nil
+	d.W.lazy = true
 	initialize(d.Init, d.after, d.W.Value, d.in, d.Out, rng)
 	if !d.NoBias {
 		d.B = newParam("bias", 1, d.Out, rng)
@@ -350,7 +364,7 @@ func (d *DenseLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 func (d *DenseLayer) BackwardParams(p *Pass, dy *Matrix) {
 	dy = p.Reshape(dy, dy.Rows*d.steps, d.Out)
 	x := p.Pop()
-	d.W.Grad.AddTMul(x, dy)
+	d.W.addTMul(x, dy)
 	if d.B != nil {
 		d.B.Grad.AddSumRows(dy)
 	}

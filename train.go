@@ -80,7 +80,12 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	t.setup()
 	t.checkBatch("Step", x, y)
 	for _, q := range t.params {
-		if t.pending == 0 || q.Grad == nil {
+		switch {
+		case q.Grad == nil:
+			q.zeroGrad()
+		case t.pending == 0 && q.lazy:
+			q.fresh = true
+		case t.pending == 0:
 			q.zeroGrad()
 		}
 	}
@@ -104,6 +109,12 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	layers[first:].BackwardParams(p, dy)
 	if len(p.stack) != 0 {
 		panic(fmt.Sprintf("nn: Step: %d matrices that Forward pushed were not popped by Backward", len(p.stack)))
+	}
+	for _, q := range t.params { // of layers that nobody went back through
+		if q.fresh {
+			q.fresh = false
+			q.zeroGrad()
+		}
 	}
 	t.pending++
 	t.samples += float64(out.Rows)
