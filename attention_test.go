@@ -483,7 +483,7 @@ func testAttentionSteps(t *testing.T) {
 			s.Reset()
 		}
 		sequence()
-		if a := testing.AllocsPerRun(3, sequence); a != 0 {
+		if a := testing.AllocsPerRun(20, sequence); a != 0 {
 			t.Errorf("%s: %v allocations in 40 steps", describe(net.layers[1]), a)
 		}
 	}
