@@ -446,3 +446,111 @@ func TestRecurrentPredictsConcurrently(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// twoBiases is an Optimizer for a network whose bias b is meant to be the sum
+// of two, which have equal gradients: it goes twice as far.
+type twoBiases struct {
+	Optimizer
+	b *Param
+}
+
+func (o *twoBiases) Step(params []*Param) {
+	old := o.b.Value.Clone()
+	o.Optimizer.Step(params)
+	o.b.Value.AddScaled(o.b.Value, 1, new(Matrix).Sub(o.b.Value, old))
+}
+
+func TestGoldenTracesLSTM(t *testing.T) {
+	seen := 0
+	for _, c := range golden(t, "traces") {
+		if c.str("model") != "lstm_classifier" {
+			continue
+		}
+		seen++
+		opt := c.Attrs["optimizer"].(map[string]any)
+		rate := opt["lr"].(float64)
+		var o Optimizer = &SGD{LearningRate: rate}
+		if opt["name"] == "adam" {
+			o = &Adam{LearningRate: rate, Beta1: opt["beta1"].(float64), Beta2: opt["beta2"].(float64), Epsilon: opt["eps"].(float64)}
+		}
+		shape := c.In["X"].Shape
+		net := New(nil, shape[1:], LSTM(int(c.num("hidden"))), Last(), Dense(int(c.num("classes"))), Softmax())
+		names := []string{"W_ih_l0", "W_hh_l0", "b_ih_l0", "Wd", "bd"}
+		for i, name := range names {
+			copy(net.params[i].Value.Data, c.Param[name].floats())
+		}
+		b := net.params[2]
+		vadd(b.Value.Data, b.Value.Data, c.Param["b_hh_l0"].floats())
+		x, labels, batches := NewMatrix(shape[0], shape[1]*shape[2], c.In["X"].floats()...), c.In["labels"].floats(), c.In["batches"].matrix()
+		tr := Trainer{Net: net, Optimizer: &twoBiases{o, b}}
+		var losses []float64
+		for s := range batches.Rows {
+			bx, by := NewMatrix(batches.Cols, x.Cols), NewMatrix(batches.Cols, 1)
+			for i, r := range batches.Row(s) {
+				copy(bx.Row(i), x.Row(int(r)))
+				by.Data[i] = labels[int(r)]
+			}
+			losses = append(losses, tr.Step(bx, by))
+			if s == 0 {
+				for i, name := range names {
+					c.check(t, "gradient of "+name, net.params[i].Grad.Data, c.Grad[name])
+				}
+			}
+		}
+		c.check(t, "loss", losses, c.Out["loss"])
+		for i, name := range names {
+			got := net.params[i].Value.Clone()
+			if i == 2 {
+				vsub(got.Data, got.Data, c.Out["final/b_hh_l0"].floats())
+			}
+			c.check(t, "final/"+name, got.Data, c.Out["final/"+name])
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d traces checked, want 2", seen)
+	}
+}
+
+// A GRU learns what only memory can tell: which of two signs came first.
+func TestRecurrentLearns(t *testing.T) {
+	rng := testRand()
+	d := Dataset{NewMatrix(64, 6), NewMatrix(64, 1)}
+	for i := range 64 {
+		a := intN(rng, 6)
+		b := (a + 1 + intN(rng, 5)) % 6
+		d.X.Row(i)[a], d.X.Row(i)[b] = 1, -1
+		if a < b {
+			d.Y.Data[i] = 1
+		}
+	}
+	for _, l := range []Layer{RNN(8), LSTM(8), GRU(8), Bidirectional(LSTM(4), LSTM(4))} {
+		tr := Trainer{Net: New(rand.NewPCG(3, 4), Input(6, 1), l, Last(), Dense(2), Softmax()), Optimizer: &Adam{LearningRate: 0.02}, BatchSize: 16}
+		for range tr.Train(d, 120) {
+		}
+		if a := Accuracy(tr.Net.Predict(d.X), d.Y); a < 0.95 {
+			t.Errorf("%s: accuracy %v, want at least 0.95", describe(l), a)
+		}
+	}
+}
+
+// Every layer of this file and those that normalize come back from a file.
+func TestSaveSequences(t *testing.T) {
+	n := shake(New(nil, Input(4, 3), Bidirectional(LSTM(2).WithLearnedState(), GRU(2).WithLearnedState()), LayerNorm(), RNN(3).WithReLU().WithLearnedState(),
+		BatchNorm().WithSteps(), RMSNorm(), Reshape(3, 2, 2), GroupNorm(3), InstanceNorm(), BatchNorm(), ChannelDropout(0.5), LayerNorm().WithDims(2), Reshape(4, 3), Last()))
+	x := randomMatrix(testRand(), 5, 12)
+	want := n.Predict(x)
+	if got := n.Clone().Predict(x); !sameBits(got.Data, want.Data) {
+		t.Errorf("a clone gives %v, want %v", got, want)
+	}
+	var file strings.Builder
+	if err := n.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(strings.NewReader(file.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded.Predict(x); !sameBits(got.Data, want.Data) {
+		t.Errorf("a loaded network gives %v, want %v", got, want)
+	}
+}
