@@ -67,15 +67,15 @@ var activations = [...]struct {
 	LeakyReLU:   {"LeakyReLU", leakyForward, leakyBackward, false},
 	ELU:         {"ELU", eluForward, eluBackward, false},
 	SELU:        {"SELU", seluForward, seluBackward, false},
-	GELU:        {"GELU", vgelu, geluBackward, true},
+	GELU:        {"GELU", vgelu, vgeluGrad, true},
 	SiLU:        {"SiLU", siluForward, siluBackward, true},
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
 	Softsign:    {"Softsign", softsignForward, softsignBackward, true},
-	Sigmoid:     {"Sigmoid", vsigmoid, sigmoidBackward, false},
+	Sigmoid:     {"Sigmoid", vsigmoid, vsigmoidGrad, false},
 	HardSigmoid: {"HardSigmoid", hardSigmoidForward, hardSigmoidBackward, true},
 	HardSwish:   {"HardSwish", hardSwishForward, hardSwishBackward, true},
-	Tanh:        {"Tanh", vtanh, tanhBackward, false},
+	Tanh:        {"Tanh", vtanh, vtanhGrad, false},
 }
 
 // String returns the name of the constant.
@@ -225,12 +225,6 @@ func seluBackward(dx, y, dy []float64) {
 	}
 }
 
-func geluBackward(dx, x, dy []float64) {
-	for i, v := range x {
-		dx[i] = dy[i] * geluGrad(v)
-	}
-}
-
 // Below, x·g(x) and its derivative are taken at x within bounds beyond which g is
 // 0 or 1 to the last bit, since Inf·0 is NaN.
 
@@ -295,12 +289,6 @@ func softsignBackward(dx, x, dy []float64) {
 	}
 }
 
-func sigmoidBackward(dx, y, dy []float64) {
-	for i, v := range y {
-		dx[i] = dy[i] * (v * (1 - v))
-	}
-}
-
 // hardSigmoid is exactly 0 up to −3 and exactly 1 from 3.
 func hardSigmoid(x float64) float64 { return min(max(x+3, 0), 6) / 6 }
 
@@ -339,12 +327,6 @@ func hardSwishBackward(dx, x, dy []float64) {
 		default: // also NaN
 			dx[i] = dy[i] * (v/3 + 0.5)
 		}
-	}
-}
-
-func tanhBackward(dx, y, dy []float64) {
-	for i, v := range y {
-		dx[i] = dy[i] * math.FMA(-v, v, 1)
 	}
 }
 
@@ -398,9 +380,17 @@ func (l *PReLULayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 }
 
 // Params returns the slope.
-func (l *PReLULayer) Params() []*Param { return []*Param{l.Slope} }
+func (l *PReLULayer) Params() []*Param {
+	if l.Slope == nil {
+		return nil
+	}
+	return []*Param{l.Slope}
+}
 
 func (l *PReLULayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if l.Slope == nil {
+		panic("nn: PReLU: the layer is not built; give it to New")
+	}
 	y := p.raw(x.Rows, x.Cols)
 	for i := 0; i < len(x.Data); {
 		for _, a := range l.Slope.Value.Data {

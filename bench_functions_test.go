@@ -1,12 +1,14 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
 
-// The functions on slices of 1,000 elements, in ns per element, beside those of
-// package math.
+// The functions on slices of 1,000 elements with the kernels in use, in ns per
+// element, beside those of package math. benchmarks/functions.py is the same for
+// NumPy.
 func BenchmarkFunctions(b *testing.B) {
 	const n = 1000
 	x, y := make([]float64, n), make([]float64, n)
@@ -48,6 +50,7 @@ func BenchmarkFunctions(b *testing.B) {
 		{"sin-1e20-math", each(math.Sin), 0, 1e20},
 		{"pow", each(func(x float64) float64 { return pow(x, 0.75) }), 0, 10},
 		{"pow-math", each(func(x float64) float64 { return math.Pow(x, 0.75) }), 0, 10},
+		{"gelu-grad", func(y, x []float64) { vgeluGrad(y, x, x) }, -5, 5},
 		{"relu", vrelu, -5, 5},
 		{"relu-math", each(func(x float64) float64 { return math.Max(x, 0) }), -5, 5},
 		{"softmax", func(y, x []float64) { softmaxRow(y, x) }, -5, 5},
@@ -67,5 +70,38 @@ func BenchmarkFunctions(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/elem")
 		})
+	}
+}
+
+// The updates of the optimizers, a step for n parameters, in ns per element and
+// in bytes read and written. Beside them a loop that does nothing but read and
+// write as many: as fast as memory is.
+func BenchmarkUpdates(b *testing.B) {
+	a := newAdamNumbers("Adam", 0, 0)
+	a.rate, a.root, a.epsilon, a.keep = 1e-3, 1, 1e-8, 1
+	for _, n := range []int{1000, 1 << 20, 8 << 20} {
+		w, m, v, g := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+		for i := range w {
+			w[i], m[i], v[i], g[i] = 1, 0.5, 0.25, float64(1+i%7) // no 0: m would end as subnormal numbers, which are slow
+		}
+		for _, c := range []struct {
+			name  string
+			bytes int
+			step  func()
+		}{
+			{"sgd", 24, func() { sgdStep(w, g, 1e-9, 0) }},
+			{"sgd-memory", 24, func() { vaxpy(w, w, 1e-9, g) }},
+			{"momentum", 40, func() { momentumStep(w, m, g, 0.9, 1, 1e-9, 0) }},
+			{"adam", 56, func() { adamStep(w, m, v, g, &a) }},
+			{"copy", 16, func() { copy(w, g) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
+				b.SetBytes(int64(c.bytes * n))
+				for b.Loop() {
+					c.step()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/elem")
+			})
+		}
 	}
 }

@@ -21,15 +21,17 @@ import (
 const bitsHash = "6c022e6c969e9660e14d51af0b13cd06e7238e7be3ab52606b7729dec4365e5f"
 
 // TestBits trains networks with everything in them, and compares what they
-// have become with a constant.
+// have become with a constant, with every set of kernels.
 func TestBits(t *testing.T) {
-	for _, procs := range []int{1, 2, 7} {
-		old := runtime.GOMAXPROCS(procs)
-		if got := trainedHash(t); got != bitsHash {
-			t.Errorf("with GOMAXPROCS %d trained networks have the hash %s, want %s", procs, got, bitsHash)
+	kernelSets(t, func(t *testing.T) {
+		for _, procs := range []int{1, 2, 7} {
+			old := runtime.GOMAXPROCS(procs)
+			if got := trainedHash(t); got != bitsHash {
+				t.Errorf("with GOMAXPROCS %d trained networks have the hash %s, want %s", procs, got, bitsHash)
+			}
+			runtime.GOMAXPROCS(old)
 		}
-		runtime.GOMAXPROCS(old)
-	}
+	})
 }
 
 // trainedHash returns the hash of the networks of bitsTrainers after training.

@@ -32,6 +32,7 @@ import (
 //
 // A layer with kinks, such as a ReLU, may fail by bad luck at a kink. The
 // inputs of an [IndexLayer] are indices, and their gradient is not checked.
+// The layer is built, and its parameters are changed.
 func TestLayer(l Layer, in Shape) (err error) {
 	c := &checker{layer: l, in: in, rng: rand.New(rand.NewPCG(1, 2))}
 	defer func() {
@@ -57,6 +58,9 @@ type checker struct {
 func (c *checker) check() (err error) {
 	if err := c.in.check(); err != nil {
 		return err
+	}
+	if isOwned(c.layer) {
+		return fmt.Errorf("the layer is part of a network; check a new one")
 	}
 	if c.out, err = c.layer.Build(c.in, c.rng); err != nil {
 		return err
@@ -192,7 +196,7 @@ func (c *checker) checkBatch(batch int) error {
 		dy.Data[i] = normal(c.rng)
 	}
 	dy0 := dy.Clone()
-	clearGrads(c.params)
+	c.zeroGrads()
 	c.forward(&c.pass, x, old)
 	dx := c.layer.Backward(&c.pass, dy)
 	if n := len(c.pass.stack); n != 0 {
@@ -211,7 +215,7 @@ func (c *checker) checkBatch(batch int) error {
 	}
 
 	if l, ok := c.layer.(ParamLayer); ok {
-		clearGrads(c.params)
+		c.zeroGrads()
 		c.forward(&c.pass, x, old)
 		l.BackwardParams(&c.pass, dy)
 		if n := len(c.pass.stack); n != 0 {
@@ -297,6 +301,12 @@ func (c *checker) compare(what string, v, grad, x, dy *Matrix, old []*Matrix, fi
 	return nil
 }
 
+func (c *checker) zeroGrads() {
+	for _, q := range c.params {
+		q.zeroGrad()
+	}
+}
+
 func (c *checker) grads() []*Matrix {
 	var gs []*Matrix
 	for _, q := range c.params {
@@ -307,14 +317,6 @@ func (c *checker) grads() []*Matrix {
 		gs = append(gs, q.Grad.Clone())
 	}
 	return gs
-}
-
-func clearGrads(params []*Param) {
-	for _, q := range params {
-		if q.Grad != nil {
-			clear(q.Grad.Data)
-		}
-	}
 }
 
 // predict returns a copy of the output of l for x, not in training.
@@ -330,10 +332,16 @@ func (c *checker) checkConcurrent() error {
 	got := make([]*Matrix, 8)
 	var wg sync.WaitGroup
 	for i := range got {
-		wg.Go(func() { got[i] = predict(c.layer, x) })
+		wg.Go(func() {
+			defer func() { recover() }() // leaves nil
+			got[i] = predict(c.layer, x)
+		})
 	}
 	wg.Wait()
 	for _, y := range got {
+		if y == nil {
+			return fmt.Errorf("Forward panics when called from several goroutines at once")
+		}
 		if !sameBits(y.Data, want.Data) {
 			return fmt.Errorf("Forward gives different results when called from several goroutines at once")
 		}

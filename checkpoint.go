@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -139,17 +140,19 @@ func (t *Trainer) resume(r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	if meta["nn.optimizer"] == "" {
+		return badFormat("this is not a checkpoint; a network alone is for Load")
+	}
 	for _, key := range []string{"nn.layers", "nn.input"} {
-		if meta[key] != want[key] {
-			return badFormat("%s: the file has %.200s, the network %.200s", key, meta[key], want[key])
+		if a, b := differ(meta[key], want[key]); a != b {
+			return badFormat("%s: the file has %.80q where the network has %.80q", key, a, b)
 		}
 	}
 	if have := fmt.Sprintf("%T", t.Optimizer); meta["nn.optimizer"] != have {
 		return badFormat("the file is of the optimizer %.80q, not %s", meta["nn.optimizer"], have)
 	}
-	src, ok := t.Net.src.(encoding.BinaryUnmarshaler)
-	if !ok {
-		return fmt.Errorf("the random source, a %T, has no method UnmarshalBinary", t.Net.src)
+	if file := ts[trainerPrefix+"ema.0"] != nil; file != (t.EMA != nil) {
+		return badFormat("only one of the file and the trainer has an EMA")
 	}
 	random, err := base64.StdEncoding.DecodeString(meta["nn.rand"])
 	if err != nil {
@@ -157,9 +160,14 @@ func (t *Trainer) resume(r io.Reader) error {
 	}
 
 	// A trainer of the same kind, for the state to be read into.
-	next := Trainer{Net: t.Net, Optimizer: t.Optimizer, EMA: t.EMA, net: t.net, params: t.params, byLayer: t.byLayer}
+	next := Trainer{Net: t.Net, Optimizer: t.Optimizer, EMA: t.EMA, net: t.net, params: t.params}
 	if err := next.readState(ts); err != nil {
 		return err
+	}
+	if next.pending > 0 {
+		for _, q := range t.params {
+			q.zeroGrad()
+		}
 	}
 	own := next.tensors()[2:] // state and history are read
 	if err := checkTensors(append(t.Net.named(), own...), ts); err != nil {
@@ -169,15 +177,54 @@ func (t *Trainer) resume(r io.Reader) error {
 	if err := t.Net.freeze(meta["nn.frozen"]); err != nil {
 		return err
 	}
-	if err := src.UnmarshalBinary(random); err != nil {
+	if err := setSource(t.Net.src, random); err != nil {
 		t.Net.freeze(frozen)
 		return badFormat("nn.rand: %v", err)
 	}
 	copyTensors(append(t.Net.named(), own...), ts)
 	t.pending, t.samples, t.steps, t.sum = next.pending, next.samples, next.steps, next.sum
+	t.weighed = true // if any are pending
 	t.resumed, t.batch.pos, t.batch.order = next.resumed, next.batch.pos, next.batch.order
 	t.History = next.History
 	return nil
+}
+
+// differ returns a and b from a little before the first byte that differs.
+func differ(a, b string) (string, string) {
+	k := 0
+	for k < len(a) && k < len(b) && a[k] == b[k] {
+		k++
+	}
+	k = max(0, k-30)
+	return a[k:], b[k:]
+}
+
+// setSource restores the state of a random source, or leaves it as it is:
+// UnmarshalBinary of those of math/rand/v2 may change it before it finds a
+// mistake, or panic.
+func setSource(source rand.Source, state []byte) (err error) {
+	src, ok := source.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return fmt.Errorf("a %T has no method UnmarshalBinary", source)
+	}
+	undo := func() {}
+	switch s := source.(type) {
+	case *rand.PCG:
+		old := *s
+		undo = func() { *s = old }
+	case *rand.ChaCha8:
+		old := *s
+		undo = func() { *s = old }
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("UnmarshalBinary panics: %v", r)
+		}
+		if err != nil {
+			undo()
+		}
+	}()
+	return src.UnmarshalBinary(state)
 }
 
 // readState sets the numbers of t from the tensors that hold them, and removes
@@ -237,4 +284,20 @@ func (t *Trainer) readState(ts map[string]*Matrix) error {
 // withoutTrainer removes the tensors of a trainer from those of a checkpoint.
 func withoutTrainer(ts map[string]*Matrix) {
 	maps.DeleteFunc(ts, func(name string, _ *Matrix) bool { return strings.HasPrefix(name, trainerPrefix) })
+}
+
+// Averaged returns a copy of the network with the weights averaged by EMA,
+// which must be set, over the steps so far. Like [Network.Clone] it panics if
+// the type of a layer is not registered.
+func (t *Trainer) Averaged() *Network {
+	if t.EMA == nil {
+		panic("nn: Averaged: EMA is not set")
+	}
+	t.setup()
+	if t.steps == 0 {
+		panic("nn: Averaged: no step was made yet")
+	}
+	n := t.Net.Clone()
+	t.EMA.CopyTo(n.params)
+	return n
 }

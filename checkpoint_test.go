@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,7 +151,7 @@ func TestCheckpointSource(t *testing.T) {
 		t.Errorf("Save with a source that can't be saved: %v", err)
 	}
 	good := Trainer{Net: New(nil, Input(2), Dense(1))}
-	if err := tr.Resume(bytes.NewReader(savedTrainer(t, &good))); err == nil || !strings.Contains(err.Error(), "UnmarshalBinary") {
+	if err := tr.Resume(bytes.NewReader(savedTrainer(t, &good))); err == nil || !strings.Contains(err.Error(), "no method UnmarshalBinary") {
 		t.Errorf("Resume with a source that can't be restored: %v", err)
 	}
 	type unknown struct{ gain }
@@ -207,12 +208,14 @@ func TestResumeRejects(t *testing.T) {
 		{"optimizer", meta1("nn.optimizer", "*nn.SGD")},
 		{"nn.rand", meta1("nn.rand", "!")},
 		{"nn.rand", meta1("nn.rand", "AAAA")},
+		{"not a checkpoint", meta1("nn.optimizer", "")},
 		{"nn.frozen", meta1("nn.frozen", "[1]")},
 		{"trainer.state", drop("trainer.state")},
 		{"trainer.history", drop("trainer.history")},
 		{"trainer.order", drop("trainer.order")},
 		{"trainer.optimizer.1", drop("trainer.optimizer.1")},
 		{"trainer.ema.1", drop("trainer.ema.1")},
+		{"only one of the file and the trainer has an EMA", drop("trainer.ema.0")},
 		{"0.weight", drop("0.weight")},
 		{"trainer.more", func(_ map[string]string, ts map[string]*Matrix) { ts["trainer.more"] = NewMatrix(1, 1) }},
 		{"count", set("state", 0, -1)},
@@ -247,7 +250,26 @@ func TestResumeRejects(t *testing.T) {
 	// Without EMA the file has too much.
 	other := checkpointTrainer()
 	other.EMA = nil
-	if err := other.Resume(bytes.NewReader(file)); err == nil || !strings.Contains(err.Error(), "trainer.ema.") {
+	if err := other.Resume(bytes.NewReader(file)); err == nil || !strings.Contains(err.Error(), "EMA") {
 		t.Errorf("Resume without EMA: %v", err)
+	}
+}
+
+// States of ChaCha8 on which UnmarshalBinary panics, or fails after it has
+// changed the source, leave the source as it was.
+func TestSetSource(t *testing.T) {
+	src := rand.NewChaCha8([32]byte{1})
+	src.Uint64()
+	want, err := src.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{"", "x", "readbuf:\xff", "readbuf:\x0912345678xyz", "readbuf:\x03abcGARBAGE"} {
+		if err := setSource(src, []byte(state)); err == nil {
+			t.Errorf("%q is taken for a state", state)
+		}
+		if got, err := src.MarshalBinary(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%q changes the source to %q, %v", state, got, err)
+		}
 	}
 }

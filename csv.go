@@ -173,7 +173,7 @@ func (s *CSVRows) column(name string) (int, error) {
 
 // All yields the samples that are left in the file and their targets. The
 // slices are used again for the next. It stops at the first error, which Err
-// returns.
+// returns. To go through the file again, open it again.
 func (s *CSVRows) All() iter.Seq2[[]float64, []float64] {
 	return func(yield func(x, y []float64) bool) {
 		for s.next() {

@@ -9,7 +9,8 @@ import (
 )
 
 // A Dataset is samples X and their targets Y, row by row. Its methods panic
-// if X and Y have different numbers of rows, or if only one of them is set.
+// if X and Y have different numbers of rows, and all but Len if only one of
+// them is set.
 // The zero value is a dataset without samples. X and Y may be the same matrix,
 // as for a network that is to reproduce its input.
 type Dataset struct{ X, Y *Matrix }
@@ -84,10 +85,17 @@ func takeRows(z, x *Matrix, rows []int) {
 	}
 }
 
-// Shuffle puts the samples in random order, in place.
+// Shuffle puts the samples in random order, in place. It panics if X and Y are
+// views of the same memory at different places, or if rng is nil.
 func (d Dataset) Shuffle(rng *rand.Rand) {
 	d.check("Shuffle")
+	if rng == nil {
+		panic("nn: Shuffle: rng is nil")
+	}
 	same := d.sameMemory()
+	if !same && overlaps(d.X.Data, d.Y.Data) {
+		panic("nn: Shuffle: X and Y share a part of their memory; Clone one")
+	}
 	for i := d.Len() - 1; i > 0; i-- { // Fisher and Yates
 		j := intN(rng, i+1)
 		swapRows(d.X, i, j)

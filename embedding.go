@@ -61,9 +61,17 @@ func (e *EmbeddingLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 // Indices returns Vocab.
 func (e *EmbeddingLayer) Indices() int { return e.Vocab }
 
-func (e *EmbeddingLayer) Params() []*Param { return []*Param{e.W} }
+func (e *EmbeddingLayer) Params() []*Param {
+	if e.W == nil {
+		return nil
+	}
+	return []*Param{e.W}
+}
 
 func (e *EmbeddingLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if e.W == nil {
+		panic("nn: Embedding: the layer is not built; give it to New")
+	}
 	y := p.raw(len(x.Data), e.Dim)
 	for t, v := range x.Data {
 		copy(y.Row(t), e.W.Value.Row(e.index(v)))

@@ -257,8 +257,8 @@ func ExampleNetwork_Layers() {
 	for range trainer.Train(data, 30) {
 	}
 
-	// New builds its layers: it takes those of a copy, and then their weights.
-	body := net.Clone().Layers()[:2]
+	// Copies of the layers get weights of their own in New, and then those learned.
+	body := net.Layers()[:2].Clone()
 	transfer := nn.New(rand.NewPCG(3, 4), nn.Input(2), append(body, nn.Dense(1))...)
 	for i, p := range net.Params()[:2] {
 		q := transfer.Params()[i]
@@ -274,6 +274,26 @@ func ExampleNetwork_Layers() {
 	// Output:
 	// body unchanged: true
 	// R² above 0.95: true
+}
+
+// The first layers of a trained autoencoder are an encoder.
+func ExampleNetwork_Prefix() {
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := nn.NewMatrix(100, 3) // points on a line in space
+	for i := range x.Rows {
+		v := rng.Float64()
+		copy(x.Row(i), []float64{v, 2 * v, -v})
+	}
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(3), nn.Dense(1), nn.Dense(3))
+	trainer := nn.Trainer{Net: net, Optimizer: &nn.Adam{LearningRate: 0.01}}
+	for range trainer.Train(nn.Dataset{X: x, Y: x}, 200) {
+	}
+	code := net.Prefix(1).Predict(x)
+	fmt.Println(code.Rows, code.Cols)
+	fmt.Println(net.Predict(x).Equal(x, 1e-3))
+	// Output:
+	// 100 1
+	// true
 }
 
 // One network serves any number of goroutines, without locks.

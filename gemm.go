@@ -1,9 +1,6 @@
 package nn
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Every element of a product is one chain of fused multiply-adds,
 //
@@ -13,40 +10,66 @@ import (
 // goroutines keeps every chain whole and in order, so it cannot change a bit, and
 // it leaves out nothing: 0·∞ is a NaN here as elsewhere.
 //
-// The kernel, row8, adds 8 rows of B to a row of C, one element after the other:
-// 8 values of A stay in registers, and the one chain under way is finished before
-// the next begins; the processor overlaps them by itself. The usual tile of m×n
-// accumulators is slower because of how math.FMA is compiled for GOAMD64=v1: a
-// test of the CPU, the instruction, and a jump over the call that stands in for it
-// on CPUs without FMA. Whatever changes and lives across such a call is stored to
-// the stack at each step: all accumulators of a tile, but only j in row8. What is
-// left, a load, two branches and the instruction, takes 0.87 cycles, as it does in
-// hand-written assembly, which without the branches takes 0.57. For GOAMD64=v3,
-// arm64 and others the compiler leaves the branches out.
+// How fast can that be? A core with AVX-512 begins two fused multiply-adds of eight
+// elements each cycle: at 3.7 GHz 118 GFLOP/s, counting an FMA as two operations. Three
+// loops make 0.3 of them. The way from there to here, for 1024×1024·1024×1024 on
+// one core of a Xeon, by BenchmarkLadder, which measures it on any machine:
 //
-// GFLOP/s of one core at 4 GHz, operands in the first cache; two fused
-// multiply-adds a cycle are 16:
+//	                        GFLOP/s
+//	naive                       0.3
+//	rows                        4.3
+//	steps                       8.2
+//	tiles, AVX2                  15
+//	tiles, AVX-512               41
+//	blocks                       80
+//	packed                       96
+//	parallel, two cores         176
 //
-//	                      v1    v3
-//	tile 2×4             3.9  13.5
-//	tile 4×4             5.4   9.5
-//	tile 4×2             5.3  13.7
-//	tile 6×2             6.0  13.2
-//	row of 4 steps       8.4  13.4
-//	row of 8 steps       8.7  13.7
-
-// Sizes of a block. While blockM rows of C pass over blockK rows of B, blockN
-// columns wide, the 8 rows of B in use (16 KB) stay in the first cache, the others
-// in the second.
-const (
-	blockM = 32
-	blockN = 256
-	blockK = 256
-)
-
-// partWork is the number of multiply-adds that is worth handing to another
-// goroutine, about 30 µs; products of less than four such parts are not split.
-const partWork = 1 << 17
+// Naive. Element by element, a row of A times a column of B. The column is the
+// trouble: each of its values lies in another cache line, of which seven eighths
+// are read for nothing, and in another page.
+//
+// Rows. The two inner loops change places: a row of B, times a number, is added to
+// a row of C. All is read in the order in which it lies in memory. Now each FMA
+// loads an element of B and one of C, and stores one: the processor does more
+// fetching than computing.
+//
+// Steps. Eight rows of B at once: an element of C is loaded, goes through eight
+// steps of its chain in a register, and is stored. This, and blocks, is what plain
+// Go does here (gemm_plain.go).
+//
+// Tiles. A vector holds eight elements of a row of C, so an instruction does eight
+// FMAs. But its result is there only after four cycles, and the next step of the
+// chain waits for it; two FMAs a cycle need eight chains of vectors under way, better
+// more. And an FMA needs operands: with one of A, used for a row, and one of B,
+// used for a column, a tile of 8×24 elements of C, all in registers through all k
+// steps, makes 24 vector FMAs from 3 loads of B and 8 of A. A core can load two a
+// cycle: 5.5 cycles of loading hide behind 12 of computing. Tiles are 8×24 with
+// AVX-512, which has 32 registers; 4×12 with AVX2, which has 16 of half the size;
+// 4×8 with NEON. With small matrices this is nearly all there is to do: 100 GFLOP/s
+// for 64×64·64×64. Large ones do not fit in the caches: every tile reads 24
+// columns of B, whose rows are 8 KB apart.
+//
+// Blocks. Take 256 rows of B at a time: a panel of 256×24 is 48 KB, and stays in
+// the first cache while all rows of A pass over it. The tiles of C are then loaded
+// and stored once for every block.
+//
+// Packed. The rows of such a panel still lie in 256 pages, more than the processor
+// remembers the addresses of. If many rows of A use it, it pays to copy the
+// panel first, so that the kernel reads memory from end to end. A transposed operand
+// is packed in any case, by transposing 8×8 blocks in registers; so there is
+// one kernel for A·B, Aᵀ·B and A·Bᵀ.
+//
+// Parallel. Rows or columns of C are shared out, whichever there are more of. Small
+// products are the difficult ones: to wake a sleeping core takes 50 µs, in which
+// the other could have done 32×784·784×128 alone. So workers stay awake for a
+// moment (parallel.go).
+//
+// Some shapes have their own way. One row needs no tile: each element of B is used
+// once, and the limit is how fast it comes from the cache (rowAVX512, 41 GFLOP/s
+// from the second). Ten columns would leave six of sixteen lanes empty, so the
+// product is computed transposed (gemm_narrow_amd64.go). And XOR, 4×2·2×8, takes 30 ns
+// in all: it is spent on checks and calls, and nothing may be added to them.
 
 // gemm computes C = op(A)·op(B), or C += op(A)·op(B) if acc is set. op(A) is m×k,
 // op(B) k×n; op is the transpose if ta or tb is set. The rows of A, B and C as
@@ -66,24 +89,28 @@ func gemm(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, 
 	if m == 0 || n == 0 {
 		return
 	}
-	if n == 1 && ldc == 1 {
-		// A column is stored like a row, and rows are faster: Cᵀ = op(B)ᵀ·op(A)ᵀ.
-		ta, tb, m, n, a, lda, b, ldb, ldc = !tb, !ta, n, m, b, ldb, a, lda, m
+	mr, nr, vl := gemmTile()
+	unit, part := vl, mr*nr<<10 // about 4 µs: the larger the tile the faster the kernel
+	if nr == 0 {
+		unit, part = 1, 1<<14
 	}
-	work := int64(m) * int64(n) * int64(k)
-	if work < 4*partWork && !alwaysSplit {
+	work := uint64(m) * uint64(n) * uint64(k)
+	if work < uint64(hotGrains*part) && !alwaysSplit {
 		gemmSerial(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
 		return
 	}
 	t := gemmTasks.get()
-	*t = gemmTask{ta, tb, acc, m, n, k, lda, ldb, ldc, a, b, c, false}
-	if m >= n || m >= 16 && !tb {
+	*t = gemmTask{ta, tb, acc, m, n, k, lda, ldb, ldc, a, b, c, false, unit}
+	steps := n
+	if m >= n || n < 2*nr || nr == 0 && m >= 16 && !tb {
 		t.byRow = true
-		parallel(m, int(ceilDiv(partWork, 1+work/int64(m))), t)
-	} else {
-		// Each part transposes its own columns of B; narrow ones are slow.
-		parallel(n, int(max(32, ceilDiv(partWork, 1+work/int64(n)))), t)
+		steps = m
 	}
+	grain := int(uint64(steps)*uint64(part)/(work+1)) + 1
+	if !t.byRow && nr == 0 {
+		grain = max(grain, 32) // each part transposes its own columns of B; narrow ones are slow
+	}
+	parallel(steps, grain, t)
 	*t = gemmTask{}
 	gemmTasks.put(t)
 }
@@ -96,26 +123,32 @@ func gemmFits(r, c, ld, n int) bool {
 	return ld >= c && (r-1)*ld+c <= n
 }
 
-// A gemmTask is a call of gemm as a loop over the rows or the columns of C.
+// A gemmTask is a call of gemm as a loop over the rows or the columns of C. It cuts at
+// multiples of unit, so that few tiles are cut.
 type gemmTask struct {
 	ta, tb, acc   bool
 	m, n, k       int
 	lda, ldb, ldc int
 	a, b, c       []float64
 	byRow         bool
+	unit          int
 }
 
 var gemmTasks freelist[gemmTask]
 
 func (t *gemmTask) run(lo, hi int) {
 	m, n, a, b := t.m, t.n, t.a, t.b
-	switch {
-	case t.byRow:
-		m = hi - lo
+	lo, hi = ceilDiv(lo, t.unit)*t.unit, ceilDiv(hi, t.unit)*t.unit
+	if t.byRow {
+		if m = min(m, hi) - lo; m <= 0 {
+			return
+		}
 		a = operand(a, t.lda, lo, t.k, t.ta)
 		lo *= t.ldc
-	default:
-		n = hi - lo
+	} else {
+		if n = min(n, hi) - lo; n <= 0 {
+			return
+		}
 		b = operand(b, t.ldb, lo, t.k, !t.tb)
 	}
 	gemmSerial(t.ta, t.tb, m, n, t.k, a, t.lda, b, t.ldb, t.c[lo:], t.ldc, t.acc)
@@ -135,210 +168,25 @@ func operand(x []float64, ld, i, k int, col bool) []float64 {
 
 // gemmSerial is gemm on the calling goroutine.
 func gemmSerial(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
-	if !acc {
-		if ldc == n {
-			clear(c[:m*n])
-		} else {
+	if k == 0 {
+		if !acc {
 			for i := range m {
 				clear(c[i*ldc:][:n])
 			}
 		}
-	}
-	if k == 0 {
 		return
-	}
-	rsa, csa := lda, 1
-	if ta {
-		rsa, csa = 1, lda
 	}
 	if ldb == 1 {
 		tb = false // n×1 is stored like 1×n
 	}
-	switch {
-	case !tb:
-		for j := 0; j < n; j += blockN {
-			for p := 0; p < k; p += blockK {
-				gemmBlock(m, min(blockN, n-j), min(blockK, k-p), a[p*csa:], rsa, csa, b[p*ldb+j:], ldb, c[j:], ldc)
-			}
-		}
-	case m < 4 || m*n*k <= 128:
-		// Too little use of each value of B to pay for a transpose. 16 rows of B
-		// at a time stay in the first cache.
-		for j := 0; j < n; j += 16 {
-			gemmBlockT(m, min(16, n-j), k, a, rsa, csa, b[j*ldb:], ldb, c[j:], ldc)
-		}
-	default:
-		w := gemmPanels.get()
-		for j := 0; j < n; j += blockN {
-			for p := 0; p < k; p += blockK {
-				n, k := min(blockN, n-j), min(blockK, k-p)
-				gemmTranspose(w[:], n, k, b[j*ldb+p:], ldb)
-				gemmBlock(m, n, k, a[p*csa:], rsa, csa, w[:], n, c[j:], ldc)
-			}
-		}
-		gemmPanels.put(w)
+	mr, nr, vl := gemmTile()
+	if n == 1 && ldc == 1 && (ta || mr == 0) {
+		// A column is stored like a row, and rows are faster: Cᵀ = op(B)ᵀ·op(A)ᵀ.
+		ta, tb, m, n, a, lda, b, ldb, ldc = !tb, !ta, n, m, b, ldb, a, lda, m
 	}
-}
-
-// gemmPanels holds blocks of B that have been transposed.
-var gemmPanels freelist[[blockK * blockN]float64]
-
-// gemmTranspose writes the n×k matrix x, rows ld apart, to y as k×n.
-func gemmTranspose(y []float64, n, k int, x []float64, ld int) {
-	p := 0
-	for ; p+8 <= k; p += 8 { // whole cache lines of x, and 8 rows of y in step
-		z := y[p*n:]
-		y0, y1, y2, y3 := z[:n], z[n:][:n], z[2*n:][:n], z[3*n:][:n]
-		y4, y5, y6, y7 := z[4*n:][:n], z[5*n:][:n], z[6*n:][:n], z[7*n:][:n]
-		x := x[p:]
-		for j := range y0 {
-			v := (*[8]float64)(x[j*ld:])
-			y0[j], y1[j], y2[j], y3[j] = v[0], v[1], v[2], v[3]
-			y4[j], y5[j], y6[j], y7[j] = v[4], v[5], v[6], v[7]
-		}
-	}
-	for ; p < k; p++ {
-		z := y[p*n:][:n]
-		for j := range z {
-			z[j] = x[j*ld+p]
-		}
-	}
-}
-
-// gemmBlock adds A·B to the m×n block C, where a[i,p] = a[i·rsa + p·csa] and the
-// rows of B and C lie ldb and ldc apart. A kernel with another tile takes its place
-// here.
-func gemmBlock(m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int) {
-	var y [8][]float64 // the rows of B in use
-	for ; m > 0; m -= blockM {
-		h := min(blockM, m)
-		p := 0
-		for ; p+8 <= k; p += 8 {
-			for q := range y {
-				y[q] = b[(p+q)*ldb:][:n]
-			}
-			for i := range h {
-				x := a[i*rsa+p*csa:]
-				row8(c[i*ldc:][:n], &y, x[0], x[csa], x[2*csa], x[3*csa], x[4*csa], x[5*csa], x[6*csa], x[7*csa])
-			}
-		}
-		if p+4 <= k {
-			for q := range 4 {
-				y[q] = b[(p+q)*ldb:][:n]
-			}
-			for i := range h {
-				x := a[i*rsa+p*csa:]
-				row4(c[i*ldc:][:n], &y, x[0], x[csa], x[2*csa], x[3*csa])
-			}
-			p += 4
-		}
-		if p+2 <= k {
-			b0, b1 := b[p*ldb:][:n], b[(p+1)*ldb:][:n]
-			for i := range h {
-				x := a[i*rsa+p*csa:]
-				row2(c[i*ldc:][:n], b0, b1, x[0], x[csa])
-			}
-			p += 2
-		}
-		if p < k {
-			b0 := b[p*ldb:][:n]
-			for i := range h {
-				row1(c[i*ldc:][:n], b0, a[i*rsa+p*csa])
-			}
-		}
-		if m > blockM {
-			a, c = a[blockM*rsa:], c[blockM*ldc:]
-		}
-	}
-}
-
-// row8 does 8 steps of the chains of a row of C:
-//
-//	c[j] = fma(a7, b[7][j], … fma(a1, b[1][j], fma(a0, b[0][j], c[j])))
-func row8(c []float64, b *[8][]float64, a0, a1, a2, a3, a4, a5, a6, a7 float64) {
-	n := len(c)
-	b0, b1, b2, b3, b4, b5, b6, b7 := b[0][:n], b[1][:n], b[2][:n], b[3][:n], b[4][:n], b[5][:n], b[6][:n], b[7][:n]
-	for j, s := range c {
-		s = math.FMA(a0, b0[j], s)
-		s = math.FMA(a1, b1[j], s)
-		s = math.FMA(a2, b2[j], s)
-		s = math.FMA(a3, b3[j], s)
-		s = math.FMA(a4, b4[j], s)
-		s = math.FMA(a5, b5[j], s)
-		s = math.FMA(a6, b6[j], s)
-		s = math.FMA(a7, b7[j], s)
-		c[j] = s
-	}
-}
-
-// row4 does 4 steps, with the first four rows of b.
-func row4(c []float64, b *[8][]float64, a0, a1, a2, a3 float64) {
-	n := len(c)
-	b0, b1, b2, b3 := b[0][:n], b[1][:n], b[2][:n], b[3][:n]
-	for j, s := range c {
-		s = math.FMA(a0, b0[j], s)
-		s = math.FMA(a1, b1[j], s)
-		s = math.FMA(a2, b2[j], s)
-		s = math.FMA(a3, b3[j], s)
-		c[j] = s
-	}
-}
-
-// row2 does 2 steps.
-func row2(c, b0, b1 []float64, a0, a1 float64) {
-	b0, b1 = b0[:len(c)], b1[:len(c)]
-	for j, s := range c {
-		s = math.FMA(a0, b0[j], s)
-		s = math.FMA(a1, b1[j], s)
-		c[j] = s
-	}
-}
-
-// row1 does 1 step.
-func row1(c, b []float64, a float64) {
-	b = b[:len(c)]
-	for j, s := range c {
-		c[j] = math.FMA(a, b[j], s)
-	}
-}
-
-// gemmBlockT is gemmBlock for A·Bᵀ: the rows of the n×k matrix B lie ldb apart.
-func gemmBlockT(m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int) {
-	p := 0
-	for ; p+8 <= k; p += 8 {
-		for i := range m {
-			x := a[i*rsa+p*csa:]
-			row8T(c[i*ldc:][:n], b[p:], ldb, x[0], x[csa], x[2*csa], x[3*csa], x[4*csa], x[5*csa], x[6*csa], x[7*csa])
-		}
-	}
-	if p == k {
-		return
-	}
-	for i := range m {
-		z := c[i*ldc:][:n]
-		for j, s := range z {
-			x := i*rsa + p*csa
-			for _, y := range b[j*ldb:][p:k] {
-				s = math.FMA(a[x], y, s)
-				x += csa
-			}
-			z[j] = s
-		}
-	}
-}
-
-// row8T does 8 steps with the columns of b.
-func row8T(c, b []float64, ldb int, a0, a1, a2, a3, a4, a5, a6, a7 float64) {
-	for j, s := range c {
-		y := (*[8]float64)(b[j*ldb:])
-		s = math.FMA(a0, y[0], s)
-		s = math.FMA(a1, y[1], s)
-		s = math.FMA(a2, y[2], s)
-		s = math.FMA(a3, y[3], s)
-		s = math.FMA(a4, y[4], s)
-		s = math.FMA(a5, y[5], s)
-		s = math.FMA(a6, y[6], s)
-		s = math.FMA(a7, y[7], s)
-		c[j] = s
+	if mr > 0 {
+		gemmVector(mr, nr, vl, ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
+	} else {
+		gemmPlain(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
 	}
 }

@@ -102,16 +102,66 @@ func (g *gemmCase) run(t *testing.T) {
 }
 
 func TestGemmSmall(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for m := range 14 {
-		for n := range 14 {
-			for k := range 14 {
-				for f := range 8 {
-					newGemmCase(rng, f&1 != 0, f&2 != 0, m, n, k, f&4 != 0, (m+n+k)%3 == 0).run(t)
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for m := range 14 {
+			for n := range 14 {
+				for k := range 14 {
+					for f := range 8 {
+						newGemmCase(rng, f&1 != 0, f&2 != 0, m, n, k, f&4 != 0, (m+n+k)%3 == 0).run(t)
+					}
 				}
 			}
 		}
-	}
+	})
+}
+
+// Every number of rows with every number of columns up to 70: all edges of all
+// tiles.
+func TestGemmEdges(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(8, 9))
+		for m := 1; m <= 70; m++ {
+			for n := 1; n <= 70; n++ {
+				u := rng.Uint64()
+				newGemmCase(rng, u&1 != 0, u&2 != 0, m, n, int(u>>8%20), u&4 != 0, u>>3&3 == 0).run(t)
+			}
+		}
+		for k := range 71 {
+			for f := range 8 {
+				u := rng.Uint64()
+				newGemmCase(rng, f&1 != 0, f&2 != 0, 1+int(u%70), 1+int(u>>8%70), k, f&4 != 0, k%3 == 0).run(t)
+			}
+		}
+	})
+}
+
+// Few columns, of many rows: computed transposed.
+func TestGemmNarrow(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(12, 13))
+		for n := 1; n <= 24; n++ {
+			for f := range 8 {
+				u := rng.Uint64()
+				newGemmCase(rng, f&1 != 0, f&2 != 0, 16+int(u%150), n, 16+int(u>>8%40), f&4 != 0, u>>16&3 == 0).run(t)
+			}
+			newGemmCase(rng, n&1 != 0, false, 490+n, n, 250+n, n&2 != 0, false).run(t)
+		}
+	})
+}
+
+// Products that are packed, and cross the borders of blocks.
+func TestGemmBlocks(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(10, 11))
+		for _, s := range []struct{ m, n, k int }{
+			{192, 192, 33}, {200, 193, 257}, {193, 505, 20}, {65, 481, 258}, {9, 512, 300}, {521, 25, 40}, {1, 333, 270}, {600, 1, 37}, {33, 960, 5},
+		} {
+			for f := range 4 {
+				newGemmCase(rng, f&1 != 0, f&2 != 0, s.m, s.n, s.k, rng.Uint64()%2 == 0, f == 1).run(t)
+			}
+		}
+	})
 }
 
 // gemmShapes cross the borders of blocks, in each direction and by one.
@@ -123,7 +173,7 @@ var gemmShapes = []struct{ m, n, k int }{
 func TestGemmShapes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, p := range []int{1, 2, 7} {
-		t.Run(fmt.Sprint(p), func(t *testing.T) {
+		kernelSets(t, func(t *testing.T) {
 			for _, force := range []bool{false, true} {
 				if force {
 					splitLoops(t, p)

@@ -7,12 +7,11 @@ import (
 )
 
 // An Initializer sets the initial values of a weight matrix w that maps fanIn
-// values to fanOut: those of a Dense layer are its inputs and outputs, those of
-// a convolution are channels times the size of the kernel.
+// values to fanOut, for a Dense layer its inputs and outputs.
 //
 // Good values neither blow up nor wear out a signal on its way through many
 // layers, forward or back. A layer whose Initializer is nil chooses by the
-// activation that follows it:
+// activation that follows it in its list of layers:
 //
 //	ReLU, LeakyReLU, PReLU, ELU, GELU, SiLU, Mish, HardSwish    [HeNormal]
 //	SELU                                                       [LeCunNormal]

@@ -13,6 +13,9 @@ import (
 // vadd sets z = x + y.
 func vadd(z, x, y []float64) {
 	z, y = z[:len(x)], y[:len(x)]
+	if vaddFast(z, x, y) {
+		return
+	}
 	for i, v := range x {
 		z[i] = v + y[i]
 	}
@@ -21,6 +24,9 @@ func vadd(z, x, y []float64) {
 // vsub sets z = x − y.
 func vsub(z, x, y []float64) {
 	z, y = z[:len(x)], y[:len(x)]
+	if vsubFast(z, x, y) {
+		return
+	}
 	for i, v := range x {
 		z[i] = v - y[i]
 	}
@@ -29,6 +35,9 @@ func vsub(z, x, y []float64) {
 // vmul sets z = x·y, element by element.
 func vmul(z, x, y []float64) {
 	z, y = z[:len(x)], y[:len(x)]
+	if vmulFast(z, x, y) {
+		return
+	}
 	for i, v := range x {
 		z[i] = v * y[i]
 	}
@@ -37,6 +46,9 @@ func vmul(z, x, y []float64) {
 // vdiv sets z = x/y, element by element.
 func vdiv(z, x, y []float64) {
 	z, y = z[:len(x)], y[:len(x)]
+	if vdivFast(z, x, y) {
+		return
+	}
 	for i, v := range x {
 		z[i] = v / y[i]
 	}
@@ -45,6 +57,9 @@ func vdiv(z, x, y []float64) {
 // vshift sets z = x + s.
 func vshift(z []float64, s float64, x []float64) {
 	z = z[:len(x)]
+	if vshiftFast(z, s, x) {
+		return
+	}
 	for i, v := range x {
 		z[i] = v + s
 	}
@@ -53,6 +68,9 @@ func vshift(z []float64, s float64, x []float64) {
 // vscale sets z = s·x.
 func vscale(z []float64, s float64, x []float64) {
 	z = z[:len(x)]
+	if vscaleFast(z, s, x) {
+		return
+	}
 	for i, v := range x {
 		z[i] = s * v
 	}
@@ -61,6 +79,9 @@ func vscale(z []float64, s float64, x []float64) {
 // vaxpy sets z = x + s·y with one rounding: fma(s, y, x).
 func vaxpy(z, x []float64, s float64, y []float64) {
 	z, y = z[:len(x)], y[:len(x)]
+	if vaxpyFast(z, x, s, y) {
+		return
+	}
 	for i, v := range x {
 		z[i] = math.FMA(s, y[i], v)
 	}
@@ -77,6 +98,9 @@ func vfma(z, x, y, w []float64) {
 // vsqrt sets y = √x.
 func vsqrt(y, x []float64) {
 	y = y[:len(x)]
+	if vsqrtFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = math.Sqrt(v)
 	}
@@ -85,14 +109,31 @@ func vsqrt(y, x []float64) {
 // vexp sets y = exp(x).
 func vexp(y, x []float64) {
 	y = y[:len(x)]
+	if vexpFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = exp(v)
+	}
+}
+
+// vexpShift sets y = exp(x + s).
+func vexpShift(y []float64, s float64, x []float64) {
+	y = y[:len(x)]
+	if vexpShiftFast(y, s, x) {
+		return
+	}
+	for i, v := range x {
+		y[i] = exp(v + s)
 	}
 }
 
 // vlog sets y = log(x).
 func vlog(y, x []float64) {
 	y = y[:len(x)]
+	if vlogFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = log(v)
 	}
@@ -101,6 +142,9 @@ func vlog(y, x []float64) {
 // vtanh sets y = tanh(x).
 func vtanh(y, x []float64) {
 	y = y[:len(x)]
+	if vtanhFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = tanh(v)
 	}
@@ -109,6 +153,9 @@ func vtanh(y, x []float64) {
 // vsigmoid sets y = sigmoid(x).
 func vsigmoid(y, x []float64) {
 	y = y[:len(x)]
+	if vsigmoidFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = sigmoid(v)
 	}
@@ -117,6 +164,9 @@ func vsigmoid(y, x []float64) {
 // vsoftplus sets y = softplus(x).
 func vsoftplus(y, x []float64) {
 	y = y[:len(x)]
+	if vsoftplusFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = softplus(v)
 	}
@@ -125,14 +175,31 @@ func vsoftplus(y, x []float64) {
 // vgelu sets y = gelu(x).
 func vgelu(y, x []float64) {
 	y = y[:len(x)]
+	if vgeluFast(y, x) {
+		return
+	}
 	for i, v := range x {
 		y[i] = gelu(v)
+	}
+}
+
+// vgeluGrad sets dx = dy·geluGrad(x).
+func vgeluGrad(dx, x, dy []float64) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	if vgeluGradFast(dx, x, dy) {
+		return
+	}
+	for i, v := range x {
+		dx[i] = dy[i] * geluGrad(v)
 	}
 }
 
 // vrelu sets y = max(x, 0): NaN stays NaN, and -0 becomes +0.
 func vrelu(y, x []float64) {
 	y = y[:len(x)]
+	if vreluGradFast(y, x, x) {
+		return
+	}
 	for i, v := range x {
 		b := math.Float64bits(v)
 		if v <= 0 { // a conditional move: signs are hard to predict
@@ -146,12 +213,37 @@ func vrelu(y, x []float64) {
 // max(x, 0) serves as well for x.
 func vreluGrad(dx, x, dy []float64) {
 	dx, dy = dx[:len(x)], dy[:len(x)]
+	if vreluGradFast(dx, x, dy) {
+		return
+	}
 	for i, v := range x {
 		b := math.Float64bits(dy[i])
 		if v <= 0 {
 			b = 0
 		}
 		dx[i] = math.Float64frombits(b)
+	}
+}
+
+// vtanhGrad sets dx = dy·(1 − y²), for y = tanh(x).
+func vtanhGrad(dx, y, dy []float64) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	if vtanhGradFast(dx, y, dy) {
+		return
+	}
+	for i, v := range y {
+		dx[i] = dy[i] * math.FMA(-v, v, 1)
+	}
+}
+
+// vsigmoidGrad sets dx = dy·y·(1 − y), for y = sigmoid(x).
+func vsigmoidGrad(dx, y, dy []float64) {
+	dx, dy = dx[:len(y)], dy[:len(y)]
+	if vsigmoidGradFast(dx, y, dy) {
+		return
+	}
+	for i, v := range y {
+		dx[i] = dy[i] * (v * (1 - v))
 	}
 }
 
@@ -162,6 +254,9 @@ const lanes = 32
 // Otherwise lane l, of 32, starts at 0 and adds x[l], x[l+32], x[l+64], …, and
 // [laneTree] adds the lanes.
 func vsum(x []float64) float64 {
+	if s, ok := vsumFast(x); ok {
+		return s
+	}
 	if len(x) < lanes {
 		s := 0.0
 		for _, v := range x {
@@ -200,6 +295,9 @@ func vsum(x []float64) float64 {
 // vdot returns Σᵢ xᵢ·yᵢ in the order of [vsum], each term added by an FMA.
 func vdot(x, y []float64) float64 {
 	y = y[:len(x)]
+	if s, ok := vdotFast(x, y); ok {
+		return s
+	}
 	if len(x) < lanes {
 		s := 0.0
 		for i, v := range x {
@@ -242,6 +340,9 @@ func laneTree(a *[lanes]float64) float64 {
 // vmax returns the largest element: NaN if there is a NaN, -Inf for an empty
 // slice. A largest element of zero is returned as +0.
 func vmax(x []float64) float64 {
+	if m, ok := vmaxFast(x); ok {
+		return m
+	}
 	m := math.Inf(-1)
 	for _, v := range x {
 		if !(v <= m) {
@@ -280,6 +381,9 @@ func vaddrow(z, x, b []float64) {
 	if len(b) == 0 {
 		return
 	}
+	if vaddrowFast(z, x, b) {
+		return
+	}
 	for len(x) > 0 {
 		row, to := x[:len(b)], z[:len(b)]
 		for j, v := range b {
@@ -291,7 +395,10 @@ func vaddrow(z, x, b []float64) {
 
 // vsumrows adds the rows of x to s in order; rows have len(s) columns.
 func vsumrows(s, x []float64) {
-	if len(s) == 0 {
+	if len(s) == 0 || len(x) == 0 {
+		return
+	}
+	if vsumrowsFast(s, x) {
 		return
 	}
 	for len(x) > 0 {
@@ -311,8 +418,7 @@ func vsumrows(s, x []float64) {
 // largest element. An empty row gives -Inf.
 func softmaxRow(y, x []float64) (logSumExp float64) {
 	m := vmax(x)
-	vshift(y, -m, x)
-	vexp(y, y)
+	vexpShift(y, -m, x)
 	s := vsum(y)
 	vscale(y, 1/s, y)
 	if math.IsInf(m, 0) {

@@ -34,25 +34,38 @@ func checkBits(t *testing.T, what string, got, want []float64) {
 	}
 }
 
-// guarded returns a copy of x with room before and behind it that done checks.
+// guarded returns a copy of x, seldom aligned, with room before and behind it
+// that done checks.
 func guarded(t *testing.T, x []float64) (y []float64, done func()) {
 	const guard = 12345.678
-	a := make([]float64, len(x)+16)
+	a := make([]float64, len(x)+32)
+	lo, hi := 8+len(x)%7, 8+len(x)%7+len(x)
 	for i := range a {
 		a[i] = guard
 	}
-	copy(a[8:], x)
-	return a[8 : 8+len(x) : 8+len(x)], func() {
+	copy(a[lo:], x)
+	return a[lo:hi:hi], func() {
 		t.Helper()
-		for i := range 8 {
-			if a[i] != guard || a[len(a)-1-i] != guard {
-				t.Fatalf("written outside of %d elements", len(x))
+		for i, v := range a {
+			if (i < lo || i >= hi) && v != guard {
+				t.Fatalf("written to element %d of %d", i-lo, len(x))
 			}
 		}
 	}
 }
 
-func TestSliceFunctions(t *testing.T) {
+// kernelSizes are all small ones, and some for which kernels must work in parts.
+func kernelSizes() []int {
+	var sizes []int
+	for n := range 71 {
+		sizes = append(sizes, n)
+	}
+	return append(sizes, 127, 1000, 16383, 16384, 16385, 40003)
+}
+
+func TestSliceFunctions(t *testing.T) { kernelSets(t, testSliceFunctions) }
+
+func testSliceFunctions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, c := range []struct {
 		name string
@@ -64,8 +77,9 @@ func TestSliceFunctions(t *testing.T) {
 		{"vrelu", vrelu, func(x float64) float64 { return max(x, 0) }},
 		{"vscale", func(y, x []float64) { vscale(y, 1.7, x) }, func(x float64) float64 { return 1.7 * x }},
 		{"vshift", func(y, x []float64) { vshift(y, 1.7, x) }, func(x float64) float64 { return x + 1.7 }},
+		{"vexpShift", func(y, x []float64) { vexpShift(y, -0.7, x) }, func(x float64) float64 { return exp(x + -0.7) }},
 	} {
-		for n := range 71 {
+		for _, n := range kernelSizes() {
 			x := wild(rng, n, true)
 			want := make([]float64, n)
 			for i, v := range x {
@@ -83,7 +97,9 @@ func TestSliceFunctions(t *testing.T) {
 	}
 }
 
-func TestSliceArithmetic(t *testing.T) {
+func TestSliceArithmetic(t *testing.T) { kernelSets(t, testSliceArithmetic) }
+
+func testSliceArithmetic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, c := range []struct {
 		name string
@@ -96,6 +112,9 @@ func TestSliceArithmetic(t *testing.T) {
 		{"vdiv", vdiv, func(x, y float64) float64 { return x / y }},
 		{"vaxpy", func(z, x, y []float64) { vaxpy(z, x, 0.3, y) }, func(x, y float64) float64 { return math.FMA(0.3, y, x) }},
 		{"vfma", func(z, x, y []float64) { vfma(z, x, y, x) }, func(x, y float64) float64 { return math.FMA(x, y, x) }},
+		{"vtanhGrad", vtanhGrad, func(y, dy float64) float64 { return dy * math.FMA(-y, y, 1) }},
+		{"vsigmoidGrad", vsigmoidGrad, func(y, dy float64) float64 { return dy * (y * (1 - y)) }},
+		{"vgeluGrad", vgeluGrad, func(x, dy float64) float64 { return dy * geluGrad(x) }},
 		{"vreluGrad", vreluGrad, func(x, y float64) float64 {
 			if x <= 0 {
 				return 0
@@ -103,7 +122,7 @@ func TestSliceArithmetic(t *testing.T) {
 			return y
 		}},
 	} {
-		for n := range 71 {
+		for _, n := range kernelSizes() {
 			x, y := wild(rng, n, true), wild(rng, n, true)
 			want := make([]float64, n)
 			for i, v := range x {
@@ -123,6 +142,33 @@ func TestSliceArithmetic(t *testing.T) {
 			done()
 		}
 	}
+}
+
+// The functions of slices on the points at which the functions are tested.
+func TestSlicePoints(t *testing.T) {
+	slices := map[string]func(y, x []float64){"exp": vexp, "log": vlog, "tanh": vtanh, "sigmoid": vsigmoid, "softplus": vsoftplus, "gelu": vgelu,
+		"geluGrad": func(y, x []float64) {
+			for i := range y {
+				y[i] = 1
+			}
+			vgeluGrad(y, x, y)
+		}}
+	kernelSets(t, func(t *testing.T) {
+		for _, c := range unaryFuncs {
+			v := slices[c.name]
+			if v == nil {
+				continue
+			}
+			x := testPoints(20000, c.ranges, c.at)
+			y := make([]float64, len(x))
+			v(y, x)
+			for i, x := range x {
+				if want := c.f(x); !sameNumber(y[i], want) {
+					t.Fatalf("%s(%x) = %x in a slice, want %x", c.name, x, y[i], want)
+				}
+			}
+		}
+	})
 }
 
 // naiveSum and naiveDot are the contract of vsum and vdot word by word.
@@ -145,13 +191,15 @@ func naiveSum(x []float64, add func(s float64, i int) float64) float64 {
 	return ((b[0] + b[4]) + (b[2] + b[6])) + ((b[1] + b[5]) + (b[3] + b[7]))
 }
 
-func TestSumOrder(t *testing.T) {
+func TestSumOrder(t *testing.T) { kernelSets(t, testSumOrder) }
+
+func testSumOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var sizes []int
 	for n := range 200 {
 		sizes = append(sizes, n)
 	}
-	for _, n := range append(sizes, 1000, 1023, 1024, 1025, 1055, 1056, 2047, 2048, 2049, 5000, 10007) {
+	for _, n := range append(sizes, 1000, 1023, 1024, 1025, 1055, 1056, 2047, 2048, 2049, 5000, 10007, 16384, 16390, 50000) {
 		for _, special := range []bool{false, true} {
 			if special && n%5 != 0 {
 				continue
@@ -169,7 +217,34 @@ func TestSumOrder(t *testing.T) {
 	}
 }
 
-func TestMaxMin(t *testing.T) {
+func TestMaxMin(t *testing.T) { kernelSets(t, testMaxMin) }
+
+func testMaxMin(t *testing.T) {
+	rng := testRand()
+	for _, n := range kernelSizes()[1:] {
+		x := wild(rng, n, false)
+		i, j := intN(rng, n), intN(rng, n)
+		x[i], x[j] = -1e300, 1e300
+		if got := vmax(x); got != 1e300 {
+			t.Errorf("vmax of %d, the largest at %d: %v", n, j, got)
+		}
+		if got := vmin(x); i != j && got != -1e300 {
+			t.Errorf("vmin of %d, the smallest at %d: %v", n, i, got)
+		}
+		x[i] = nan
+		if got := vmax(x); got == got {
+			t.Errorf("vmax of %d, NaN at %d: %v", n, i, got)
+		}
+		if got := vmin(x); got == got {
+			t.Errorf("vmin of %d, NaN at %d: %v", n, i, got)
+		}
+		for i := range x {
+			x[i] = math.Copysign(0, -float64(i&1))
+		}
+		if got := vmax(x); !sameNumber(got, 0) {
+			t.Errorf("vmax of %d zeros: %v", n, got)
+		}
+	}
 	for _, c := range []struct {
 		x        []float64
 		max, min float64
@@ -197,10 +272,12 @@ func TestMaxMin(t *testing.T) {
 	}
 }
 
-func TestRowKernels(t *testing.T) {
+func TestRowKernels(t *testing.T) { kernelSets(t, testRowKernels) }
+
+func testRowKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
-	for rows := range 6 {
-		for cols := range 40 {
+	for _, rows := range []int{0, 1, 2, 3, 5, 500} {
+		for cols := range 70 {
 			x, b := wild(rng, rows*cols, true), wild(rng, cols, true)
 			want := make([]float64, rows*cols)
 			sums := append([]float64(nil), b...)
@@ -224,7 +301,9 @@ func TestRowKernels(t *testing.T) {
 	}
 }
 
-func TestReLUSpecials(t *testing.T) {
+func TestReLUSpecials(t *testing.T) { kernelSets(t, testReLUSpecials) }
+
+func testReLUSpecials(t *testing.T) {
 	x := []float64{nan, -nan, zero, 0, -1, 1, inf, -inf, tiny, -tiny}
 	y := make([]float64, len(x))
 	vrelu(y, x)
@@ -238,7 +317,9 @@ func TestReLUSpecials(t *testing.T) {
 	checkBits(t, "vreluGrad of the result", dy, want)
 }
 
-func TestSoftmaxRow(t *testing.T) {
+func TestSoftmaxRow(t *testing.T) { kernelSets(t, testSoftmaxRow) }
+
+func testSoftmaxRow(t *testing.T) {
 	for _, c := range []struct {
 		x, y []float64
 		lse  float64
@@ -331,7 +412,9 @@ func TestFunctionsGolden(t *testing.T) {
 	}
 }
 
-func TestKernelAllocs(t *testing.T) {
+func TestKernelAllocs(t *testing.T) { kernelSets(t, testKernelAllocs) }
+
+func testKernelAllocs(t *testing.T) {
 	x, y := make([]float64, 1000), make([]float64, 1000)
 	s := 0.0
 	if n := testing.AllocsPerRun(10, func() {
@@ -353,7 +436,9 @@ func TestKernelAllocs(t *testing.T) {
 }
 
 // The same bits of the kernels on every architecture.
-func TestKernelHash(t *testing.T) {
+func TestKernelHash(t *testing.T) { kernelSets(t, testKernelHash) }
+
+func testKernelHash(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 18))
 	var out []float64
 	for n := range 300 {

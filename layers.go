@@ -135,6 +135,9 @@ type Param struct {
 	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
 
 	fixed *int // a row whose gradient is 0 by definition
+	lazy  bool // the layer changes Grad by addTMul only
+	fresh bool // Grad counts as zero, whatever is in it
+	owned bool // by a network
 }
 
 // NewParam returns a parameter with a zero rows×cols value.
@@ -150,6 +153,28 @@ func newParam(name string, rows, cols int, rng *rand.Rand) *Param {
 		return &Param{Name: name, Value: &Matrix{Rows: rows, Cols: cols}}
 	}
 	return NewParam(name, rows, cols)
+}
+
+// zeroGrad sets the gradient to zero, and allocates it first if need be.
+func (q *Param) zeroGrad() {
+	switch {
+	case q.Stat:
+	case q.Grad == nil:
+		q.Grad = NewMatrix(q.Value.Rows, q.Value.Cols)
+	default:
+		clear(q.Grad.Data)
+	}
+}
+
+// addTMul adds xᵀ·y to the gradient. If that is fresh it sets it, which saves
+// going through the memory twice.
+func (q *Param) addTMul(x, y *Matrix) {
+	if q.fresh {
+		q.fresh = false
+		q.Grad.TMul(x, y)
+		return
+	}
+	q.Grad.AddTMul(x, y)
 }
 
 // prefix puts the place of a layer before the names of its parameters.
@@ -174,9 +199,13 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	weights := false
 	for i, l := range ls {
 		if l == nil {
 			return nil, fmt.Errorf("layer %d is nil", i)
+		}
+		if x, ok := l.(IndexLayer); ok && weights && x.Indices() > 0 {
+			return nil, fmt.Errorf("layer %d, %s, takes indices; layers with weights can't come before it", i, describe(l))
 		}
 		if h, ok := l.(initHinter); ok && rng != nil {
 			h.hintInit(ls[i+1:])
@@ -188,6 +217,7 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i, err)
 		}
+		weights = weights || len(l.Params()) > 0
 		prefix(strconv.Itoa(i), l.Params())
 		report(i, out)
 		in = out
@@ -296,6 +326,7 @@ func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, fmt.Errorf("Dense(%d): weight: %w", d.Out, err)
 	}
 	d.W, d.B = newParam("weight", d.in, d.Out, rng), nil
+	d.W.lazy = true
 	initialize(d.Init, d.after, d.W.Value, d.in, d.Out, rng)
 	if !d.NoBias {
 		d.B = newParam("bias", 1, d.Out, rng)
@@ -305,6 +336,9 @@ func (d *DenseLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 }
 
 func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if d.W == nil {
+		panic("nn: Dense: the layer is not built; give it to New")
+	}
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
 	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
 	if d.B != nil {
@@ -330,13 +364,16 @@ func (d *DenseLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 func (d *DenseLayer) BackwardParams(p *Pass, dy *Matrix) {
 	dy = p.Reshape(dy, dy.Rows*d.steps, d.Out)
 	x := p.Pop()
-	d.W.Grad.AddTMul(x, dy)
+	d.W.addTMul(x, dy)
 	if d.B != nil {
 		d.B.Grad.AddSumRows(dy)
 	}
 }
 
 func (d *DenseLayer) Params() []*Param {
+	if d.W == nil {
+		return nil
+	}
 	if d.B == nil {
 		return []*Param{d.W}
 	}

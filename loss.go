@@ -91,6 +91,16 @@ func checkShapes(op string, dy, y, t *Matrix) {
 	}
 }
 
+// checkTargets panics if a target is less than 0 or more than most. NaN is the
+// loss's to pass on.
+func checkTargets(op string, t *Matrix, most float64) {
+	for i, v := range t.Data {
+		if v < 0 || v > most {
+			panic(fmt.Sprintf("nn: %s: target %v in row %d, column %d; targets are probabilities, from 0 to 1", op, v, i/t.Cols, i%t.Cols))
+		}
+	}
+}
+
 // lossMean returns sum/n, or 0 for the mean of nothing.
 func lossMean(sum, n float64) float64 {
 	if n == 0 {

@@ -44,6 +44,7 @@ func (l BinaryCrossEntropyLoss) String() string {
 func (l *BinaryCrossEntropyLoss) check(dy, y, t *Matrix) {
 	const op = "BinaryCrossEntropy"
 	checkShapes(op, dy, y, t)
+	checkTargets(op, t, 1)
 	if n := len(l.PosWeight); l.PosWeight != nil && n != 1 && n != y.Cols {
 		panic(fmt.Sprintf("nn: %s: %d positive weights for %d columns", op, n, y.Cols))
 	}
@@ -99,11 +100,17 @@ func isSigmoid(l Layer) bool { a, ok := l.(Activation); return ok && a == Sigmoi
 func (l BinaryCrossEntropyLoss) evalLogits(dz, z, t *Matrix) float64 {
 	l.check(dz, z, t)
 	n := float64(len(z.Data))
-	var buf [lossBlock]float64
 	sum := 0.0
 	for lo := 0; lo < len(z.Data); lo += lossBlock {
 		hi := min(lo+lossBlock, len(z.Data))
-		zb, tb, s := z.Data[lo:hi], t.Data[lo:hi], buf[:hi-lo]
+		zb, tb := z.Data[lo:hi], t.Data[lo:hi]
+		var s []float64
+		if dz != nil {
+			s = dz.Data[lo:hi]
+		} else {
+			var buf [lossBlock]float64
+			s = buf[:hi-lo]
+		}
 		for i, v := range zb {
 			s[i] = -math.Abs(v)
 		}

@@ -118,6 +118,7 @@ func (l *CrossEntropyLoss) check(op string, dy, y, t *Matrix) (n float64) {
 		}
 	}
 	if !classIndices(y, t) {
+		checkTargets(op, t, math.Inf(1)) // a row need not sum to 1
 		return float64(y.Rows)
 	}
 	for i, v := range t.Data {
@@ -282,10 +283,7 @@ func expRow(e, z []float64) (m, s float64) {
 			b = e[lo:]
 		}
 		b = b[:hi-lo]
-		for j, v := range z[lo:hi] {
-			b[j] = v - m
-		}
-		vexp(b, b)
+		vexpShift(b, -m, z[lo:hi])
 		s += vsum(b)
 	}
 	return m, s

@@ -38,6 +38,7 @@ func (l FocalLoss) String() string {
 // check panics unless everything fits, and returns the two weights.
 func (l *FocalLoss) check(dy, y, t *Matrix) (alpha1, alpha0 float64) {
 	checkShapes("Focal", dy, y, t)
+	checkTargets("Focal", t, 1)
 	checkGamma("Focal", l.Gamma)
 	if !(l.Alpha >= 0 && l.Alpha <= 1) {
 		panic(fmt.Sprintf("nn: Focal: alpha %v is not from 0 to 1", l.Alpha))

@@ -767,3 +767,22 @@ func checkGoldenCosine(t *testing.T, c *goldenCase) {
 	c.check(t, "x1", d1.Data, c.Grad["x1"])
 	c.check(t, "x2", d2.Data, c.Grad["x2"])
 }
+
+// Targets that are no probabilities are mistakes, such as labels of −1 and 1.
+func TestLossRefusesTargets(t *testing.T) {
+	for _, test := range []struct {
+		loss Loss
+		t    *Matrix
+		want string
+	}{
+		{BinaryCrossEntropy, NewMatrix(2, 2, 0, 1, -1, 0), "nn: BinaryCrossEntropy: target -1 in row 1, column 0; targets are probabilities, from 0 to 1"},
+		{BinaryCrossEntropy, NewMatrix(2, 2, 0, 1, 1, 2), "target 2 in row 1, column 1"},
+		{FocalLoss{Gamma: 2}, NewMatrix(2, 2, 0, 1, 1, 2), "nn: Focal: target 2"},
+		{CrossEntropy, NewMatrix(2, 2, 0, 1, -1, 2), "target -1 in row 1, column 0"},
+		{KLDivergence, NewMatrix(2, 2, 0, 1, -1, 2), "target -1 in row 1, column 0"},
+	} {
+		y := NewMatrix(2, 2).Fill(0.5)
+		wantPanic(t, test.want, func() { test.loss.Eval(nil, y, test.t) })
+		wantPanic(t, test.want, func() { test.loss.(fused).evalLogits(nil, y, test.t) })
+	}
+}

@@ -65,7 +65,8 @@ func classOf(row []float64) int {
 // Accuracy returns the part of the rows of y whose largest value is that of
 // the right class. Rows of t are as for [CrossEntropy]. If y has one column,
 // values of at least ½ mean class 1, in t as well. Without rows the result is
-// NaN.
+// NaN. Unlike the loss, metrics know no index to ignore: leave out such rows.
+// Outputs of shape (steps, n) are to be reshaped to a row for each step.
 //
 // If each sample has several labels, with a column of 0 or 1 for each, reshape
 // y and t to one column; the result is the part of the labels that are right.

@@ -34,9 +34,9 @@ type Network struct {
 // one occurs twice. (To test layers that are not known to fit, call
 // [Layers.Build].)
 //
-// The layers are built anew, with new parameters, also if they were part of
-// another network, which is of no use then. How to take over trained weights is
-// shown by the example of [Network.Layers].
+// A layer stands in one place of one network. New panics if one is part of
+// another network already; [Layers.Clone] copies it. How to take over trained
+// weights is shown by the example of [Network.Layers].
 //
 // A nil src means rand.NewPCG(0, 0). If src is an [encoding.BinaryMarshaler],
 // as those of math/rand/v2 are, training can be resumed exactly.
@@ -71,6 +71,9 @@ func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, 
 	}
 	n.rows = min(max(1<<18/widest, 16), 1024)
 	n.params = n.layers.Params()
+	for _, q := range n.params {
+		q.owned = true
+	}
 	names := map[string]bool{}
 	for _, q := range n.params {
 		if names[q.Name] {
@@ -84,6 +87,9 @@ func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, 
 // checkOnce returns an error if a layer stands in two places.
 func checkOnce(ls Layers, seen map[Layer]bool) error {
 	for _, l := range ls {
+		if isOwned(l) {
+			return fmt.Errorf("%s is part of another network; use a new one, or Layers.Clone", describe(l))
+		}
 		var inside []Layers
 		switch l := l.(type) {
 		case nil, Activation: // nil is Build's to report
@@ -113,6 +119,13 @@ func checkOnce(ls Layers, seen map[Layer]bool) error {
 	return nil
 }
 
+// checkBuilt panics if a layer was built again, for something else, after n was.
+func (n *Network) checkBuilt(op string) {
+	if !slices.Equal(n.layers.Params(), n.params) {
+		panic("nn: " + op + ": layers of the network were built again, by New or TestLayer; give them Layers.Clone")
+	}
+}
+
 // Predict returns the output for the batch x, which has one sample in each
 // row. It panics if x has not as many columns as a sample has values.
 func (n *Network) Predict(x *Matrix) *Matrix { return n.PredictTo(new(Matrix), x) }
@@ -125,7 +138,7 @@ func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 	if overlaps(dst.Data[:cap(dst.Data)], x.Data) {
 		panic("nn: Predict: dst overlaps x")
 	}
-	width := n.Out().Size()
+	width := n.out().Size()
 	dst.Resize(x.Rows, width)
 	p := n.passes.get()
 	// Many samples go through the layers in portions, which bounds the memory.
@@ -133,6 +146,7 @@ func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 		p.reset(false, nil)
 		hi := min(lo+n.rows, x.Rows)
 		y := n.layers.Forward(p, p.rowRange(x, lo, hi))
+		n.checkOutput("Predict", y, hi-lo)
 		copy(dst.Data[lo*width:hi*width], y.Data)
 	}
 	p.forget()
@@ -141,8 +155,19 @@ func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 }
 
 func (n *Network) checkInput(op string, x *Matrix) {
+	if x == nil {
+		panic("nn: " + op + ": x is nil")
+	}
+	x.check(op)
 	if x.Cols != n.in.Size() {
 		panic(fmt.Sprintf("nn: %s: x is %d×%d; the network's input is %v, %d columns", op, x.Rows, x.Cols, n.in, n.in.Size()))
+	}
+}
+
+// checkOutput panics if the layers did not keep what their Build promised.
+func (n *Network) checkOutput(op string, y *Matrix, rows int) {
+	if y.Rows != rows || y.Cols != n.out().Size() {
+		panic(fmt.Sprintf("nn: %s: the layers return %d×%d; their Build promised %d×%d", op, y.Rows, y.Cols, rows, n.out().Size()))
 	}
 }
 
@@ -156,11 +181,31 @@ func (n *Network) Layers() Layers { return slices.Clone(n.layers) }
 func (n *Network) In() Shape { return slices.Clone(n.in) }
 
 // Out returns the shape of the output.
-func (n *Network) Out() Shape {
+func (n *Network) Out() Shape { return slices.Clone(n.out()) }
+
+func (n *Network) out() Shape {
 	if k := len(n.shapes); k > 0 {
 		return n.shapes[k-1]
 	}
 	return n.in
+}
+
+// isOwned reports whether l is part of a network. Params of a layer that was
+// not built may panic: then it is not.
+func isOwned(l Layer) (owned bool) {
+	defer func() { recover() }()
+	return l != nil && slices.ContainsFunc(l.Params(), func(q *Param) bool { return q != nil && q.owned })
+}
+
+// Prefix returns the network of the first k layers, the encoder of an
+// autoencoder for example. It shares its layers and parameters with n.
+// It panics unless 0 ≤ k ≤ the number of layers.
+func (n *Network) Prefix(k int) *Network {
+	if k < 0 || k > len(n.layers) {
+		panic(fmt.Sprintf("nn: Prefix: %d layers of %d", k, len(n.layers)))
+	}
+	layers := n.layers[:k:k]
+	return &Network{layers: layers, in: n.in, shapes: n.shapes[:k], params: layers.Params(), src: n.src, rng: n.rng, rows: n.rows}
 }
 
 // String returns a table of the layers, their output shapes and numbers of

@@ -118,12 +118,27 @@ func TestNewPanics(t *testing.T) {
 		{"Embedding(0, 3)", Input(2), []Layer{Embedding(0, 3)}},
 		{"padding is 3", Input(2), []Layer{Embedding(3, 3).WithPadding(3)}},
 		{"Embedding(2, 2147483647)", Input(2), []Layer{Embedding(2, 1<<31-1)}},
+		{"layer 2, Embedding(3, 3), takes indices", Input(2), []Layer{Dense(2), ReLU, Embedding(3, 3)}},
 		{"Dropout: rate is 1", Input(2), []Layer{&DropoutLayer{1}}},
 	} {
 		wantPanic(t, test.want, func() { New(nil, test.in, test.layers...) })
 	}
 	wantPanic(t, "nn: Dropout: rate is 1", func() { Dropout(1) })
 	wantPanic(t, "nn: GaussianNoise: standard deviation is -1", func() { GaussianNoise(-1) })
+	used := New(nil, Input(3), d)
+	wantPanic(t, "Dense(3) is part of another network", func() { New(nil, Input(3), d) })
+	wantPanic(t, "is part of another network", func() { New(nil, Input(3), Residual(used.Layers()...)) })
+	if err := TestLayer(d, Shape{3}); err == nil || !strings.Contains(err.Error(), "part of a network") {
+		t.Errorf("TestLayer of a layer of a network: %v", err)
+	}
+	copies := used.Layers().Clone()
+	if New(nil, Input(4), copies...); d.in != 3 {
+		t.Error("Clone of the layers shares them")
+	}
+	d.Build(Shape{5}, nil) // behind the back of its network
+	wantPanic(t, "built again", func() { (&Trainer{Net: used}).Step(NewMatrix(1, 3), NewMatrix(1, 3)) })
+	wantPanic(t, "built again", func() { used.Clone() })
+	wantPanic(t, "not registered", func() { Layers{short{}}.Clone() })
 	// Layers without fields have no state: one pointer may serve twice.
 	New(nil, Input(3), Flatten(), Flatten(), Tanh, Tanh)
 }
@@ -166,8 +181,46 @@ func TestPredict(t *testing.T) {
 	if y := n.Predict(NewMatrix(0, 6)); y.Rows != 0 || y.Cols != 3 {
 		t.Errorf("Predict of no samples gives %d×%d, want 0×3", y.Rows, y.Cols)
 	}
+	wantPanic(t, "nn: Predict: x is nil", func() { n.Predict(nil) })
+	wantPanic(t, "nn: Predict: a 2×6 matrix has 5 values", func() { n.Predict(&Matrix{2, 6, make([]float64, 5)}) })
+	wantPanic(t, "nn: Predict: the layers return 1×1", func() { New(nil, Input(2), short{}).Predict(NewMatrix(3, 2)) })
 	wantPanic(t, "nn: Predict: dst overlaps x", func() { n.PredictTo(x, x) })
 	wantPanic(t, "nn: Predict: x is 2×5; the network's input is (6), 6 columns", func() { n.Predict(NewMatrix(2, 5)) })
+}
+
+func TestPrefix(t *testing.T) {
+	n := mixedNet()
+	x := randomMatrix(testRand(), 5, 6)
+	for k := range len(n.layers) + 1 {
+		p := n.Prefix(k)
+		y := p.Predict(x)
+		rest := y
+		for _, l := range n.layers[k:] {
+			rest = predict(l, rest)
+		}
+		if !sameBits(rest.Data, n.Predict(x).Data) {
+			t.Errorf("the first %d layers and the others give something else than all", k)
+		}
+		if k > 0 && p.String() == "" {
+			t.Error("no table")
+		}
+	}
+	wantPanic(t, "nn: Prefix: 9 layers of 6", func() { n.Prefix(9) })
+	out := n.Out()
+	out[0] = 77
+	if n.Out()[0] != 3 {
+		t.Error("Out gives away the network's own shape")
+	}
+}
+
+// Layers that are not built say so.
+func TestNotBuilt(t *testing.T) {
+	for _, l := range []Layer{Dense(3), Embedding(3, 3), PReLU(), Softmax()} {
+		wantPanic(t, "not built; give it to New", func() { l.Forward(new(Pass), NewMatrix(1, 3)) })
+		if ps := l.Params(); ps != nil {
+			t.Errorf("%s has the parameters %v before it is built", describe(l), ps)
+		}
+	}
 }
 
 func TestPredictConcurrently(t *testing.T) {

@@ -62,6 +62,9 @@ func (d *DropoutLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 func dropMask(m []float64, rate float64, key uint64) {
 	drop := min(uint64(float64(rate*0x1p16)+0.5), 1<<16-1) // of 2¹⁶ outcomes
 	keep := 0x1p16 / float64(1<<16-drop)
+	if dropMaskFast(m, drop, keep, key) {
+		return
+	}
 	for i := 0; i < len(m); i += 4 {
 		w := mix(key, uint64(i/4))
 		for j := i; j < min(i+4, len(m)); j++ {

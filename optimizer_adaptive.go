@@ -34,7 +34,7 @@ func (o *NAdam) Step(params []*Param) {
 	}
 	*product = float64(*product * mu)
 	_, c2 := a.corrections(t)
-	a.root, a.epsilon = 1/math.Sqrt(c2), or(o.Epsilon, 1e-8)
+	a.root, a.epsilon = 1/math.Sqrt(c2), or(notNegative("Epsilon", o.Epsilon), 1e-8)
 	now := rate * (1 - mu) / (1 - *product)
 	ahead := rate * next / (1 - float64(*product*next))
 	for k, p := range params {
@@ -98,7 +98,7 @@ func (o *RAdam) Step(params []*Param) {
 	rho := limit - 2*float64(t)*(1-c2)/c2
 	if rho > 5 {
 		r2 := (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
-		a.rate, a.root, a.epsilon = rate*math.Sqrt(r2)*math.Sqrt(c2)/c1, 1, or(o.Epsilon, 1e-8)
+		a.rate, a.root, a.epsilon = rate*math.Sqrt(r2)*math.Sqrt(c2)/c1, 1, or(notNegative("Epsilon", o.Epsilon), 1e-8)
 	} else {
 		a.rate, a.root, a.epsilon = rate/c1, 0, 1 // which divides by √v·0 + 1
 	}
@@ -140,7 +140,7 @@ func (o *Adamax) Step(params []*Param) {
 	s, rate := o.State(params)[1:], o.Rate()
 	a := newAdamNumbers("Adamax", o.Beta1, o.Beta2)
 	c1, _ := a.corrections(o.memory.advance("Adamax", params))
-	a.rate, a.epsilon = rate/c1, or(o.Epsilon, 1e-8)
+	a.rate, a.epsilon = rate/c1, or(notNegative("Epsilon", o.Epsilon), 1e-8)
 	for k, p := range params {
 		if trained(p) {
 			a.keep = keep(p, rate, o.WeightDecay)
@@ -193,7 +193,7 @@ func (o *RMSProp) Step(params []*Param) {
 	s, rate := o.State(params)[1:], o.Rate()
 	decay := coefficient("RMSProp", "Decay", o.Decay, 0.9)
 	mu := coefficient("RMSProp", "Momentum", o.Momentum, 0)
-	epsilon := or(o.Epsilon, 1e-8)
+	epsilon := or(notNegative("Epsilon", o.Epsilon), 1e-8)
 	o.memory.advance("RMSProp", params)
 	each := o.memory.each
 	for k, p := range params {
@@ -266,11 +266,11 @@ type Adagrad struct {
 // Step implements [Optimizer].
 func (o *Adagrad) Step(params []*Param) {
 	s, rate := o.State(params)[1:], o.Rate()
-	epsilon := or(o.Epsilon, 1e-10)
+	epsilon := or(notNegative("Epsilon", o.Epsilon), 1e-10)
 	o.memory.advance("Adagrad", params)
 	for k, p := range params {
 		if trained(p) {
-			adagradStep(p.Value.Data, s[k].Data, p.Grad.Data, o.InitialSum, epsilon, rate, keep(p, rate, o.WeightDecay))
+			adagradStep(p.Value.Data, s[k].Data, p.Grad.Data, notNegative("InitialSum", o.InitialSum), epsilon, rate, keep(p, rate, o.WeightDecay))
 		}
 	}
 }
@@ -313,7 +313,7 @@ type Adadelta struct {
 // Step implements [Optimizer].
 func (o *Adadelta) Step(params []*Param) {
 	s, rate := o.State(params)[1:], o.Rate()
-	decay, epsilon := coefficient("Adadelta", "Decay", o.Decay, 0.9), or(o.Epsilon, 1e-6)
+	decay, epsilon := coefficient("Adadelta", "Decay", o.Decay, 0.9), or(notNegative("Epsilon", o.Epsilon), 1e-6)
 	o.memory.advance("Adadelta", params)
 	for k, p := range params {
 		if trained(p) {

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A task is the body of a loop whose steps may run in any order and at the same
@@ -14,17 +15,25 @@ type task interface {
 	run(lo, hi int)
 }
 
-// chunksPerProc is how many chunks of a loop fall to one processor. More than
-// one lets the others take the work of a processor that comes late.
+// A loop is cut into up to chunksPerProc chunks for each processor. More than one
+// lets the others take the work of a processor that comes late.
 const chunksPerProc = 2
+
+const (
+	hotGrains  = 2 // a loop as long as this is split among workers that poll,
+	coldGrains = 8 // and one as long as this is worth starting workers for
+
+	// pollTime is how long a worker looks for the next loop before it ends.
+	pollTime = 200 * time.Microsecond
+)
 
 // alwaysSplit makes every loop split, however short. Only tests set it.
 var alwaysSplit bool
 
 // parallel runs the n steps of t on up to GOMAXPROCS goroutines and returns when
-// all are done. grain is the number of steps that take some 30 µs: a chunk is no
-// smaller, and a loop of fewer than four runs on the calling goroutine alone,
-// since a processor that sleeps takes up to 80 µs to wake.
+// all are done. grain is the number of steps that take some 4 µs: no chunk is
+// smaller. A processor that sleeps takes up to 80 µs to wake, so workers stay
+// awake for a while after a loop; a short loop is split only if it finds them.
 //
 // The caller works too, so any number of callers, also from inside a task, get
 // on. If a step panics no further chunk begins, and the caller panics with the
@@ -33,9 +42,14 @@ func parallel(n, grain int, t task) {
 	if alwaysSplit {
 		grain = 1
 	}
+	grain = max(grain, 1)
 	procs := 1
-	if n >= 4*grain || alwaysSplit {
-		procs = runtime.GOMAXPROCS(0)
+	long := n/coldGrains >= grain || alwaysSplit
+	if long || n/hotGrains >= grain && polling.Load() > 0 {
+		procs = min(runtime.GOMAXPROCS(0), len(workers)+1)
+		if !long {
+			procs = min(procs, int(polling.Load())+1)
+		}
 	}
 	if procs == 1 || n <= 1 {
 		if n > 0 {
@@ -44,19 +58,17 @@ func parallel(n, grain int, t task) {
 		return
 	}
 	j := jobs.get()
-	if j.help == nil {
-		j.help = func() {
-			defer j.helpers.Done()
-			j.work()
-		}
-	}
 	j.task, j.n = t, n
-	j.size = max(grain, 1, ceilDiv(n, procs*chunksPerProc))
+	j.size = max(grain, ceilDiv(n, procs*chunksPerProc))
 	j.next.Store(0)
 	helpers := min(procs, ceilDiv(n, j.size)) - 1
-	j.helpers.Add(helpers)
-	for range helpers {
-		go j.help()
+	for i := range workers {
+		if helpers == 0 {
+			break
+		}
+		if w := &workers[i]; (long || w.polling.Load()) && w.give(j) {
+			helpers--
+		}
 	}
 	defer j.finish()
 	j.work()
@@ -67,9 +79,9 @@ func parallel(n, grain int, t task) {
 type job struct {
 	task    task
 	n, size int
-	next    atomic.Int64 // first step that nobody has taken
-	helpers sync.WaitGroup
-	help    func() // made once, so that a go statement allocates nothing
+	next    atomic.Int64   // first step that nobody has taken
+	pending atomic.Int32   // helpers that have not finished,
+	helpers sync.WaitGroup // and the same to sleep on
 
 	mu    sync.Mutex
 	panic any // value of the first panic, or nil
@@ -99,8 +111,25 @@ func (j *job) work() {
 	}
 }
 
-// finish waits for the helpers, frees the job and panics if a step did.
+// leave says that a helper will not touch the job again.
+func (j *job) leave() {
+	j.pending.Add(-1)
+	j.helpers.Done()
+}
+
+// finish takes the job back from workers that have not begun it, waits for the
+// others, frees the job and panics if a step did.
 func (j *job) finish() {
+	j.next.Store(int64(j.n)) // there is something left only if the goroutine ends
+	for i := 0; i < len(workers) && j.pending.Load() > 0; i++ {
+		if workers[i].job.CompareAndSwap(j, nil) {
+			j.leave()
+		}
+	}
+	// Their last chunks take a few microseconds: less than to sleep and wake.
+	for i := 0; i < 500 && j.pending.Load() > 0; i++ {
+		runtime.Gosched()
+	}
 	j.helpers.Wait()
 	v := j.panic
 	j.task, j.panic = nil, nil
@@ -108,6 +137,100 @@ func (j *job) finish() {
 	if v != nil {
 		panic(v)
 	}
+}
+
+// A worker is a goroutine that helps with one job after the other. It begins when
+// a job is given to it, and ends when none has come for pollTime: there are no
+// more workers than the largest GOMAXPROCS there has been, and none that a test
+// for leaked goroutines would find a moment later.
+type worker struct {
+	job     atomic.Pointer[job] // the next job
+	alive   atomic.Bool         // there is a goroutine
+	polling atomic.Bool         // it waits for a job
+	_       [48]byte            // the next worker has its own cache line
+}
+
+// workers are as many as could ever be of use.
+var workers [63]worker
+
+// polling is the number of workers that wait for a job.
+var polling atomic.Int32
+
+// give makes j the next job of w, and reports whether it was free to take it.
+func (w *worker) give(j *job) bool {
+	if w.job.Load() != nil {
+		return false
+	}
+	j.pending.Add(1)
+	j.helpers.Add(1)
+	if !w.job.CompareAndSwap(nil, j) {
+		j.leave()
+		return false
+	}
+	w.wake()
+	return true
+}
+
+// wake starts a goroutine if there is none.
+func (w *worker) wake() {
+	if !w.alive.Load() && w.alive.CompareAndSwap(false, true) {
+		go w.loop()
+	}
+}
+
+// loop helps until nothing has come for a while.
+func (w *worker) loop() {
+	defer w.end() // also if a step ends the goroutine
+	for w.poll() {
+		w.help()
+	}
+}
+
+// end lets the next job start a goroutine. One that has just come did not.
+func (w *worker) end() {
+	w.alive.Store(false)
+	if w.job.Load() != nil {
+		w.wake()
+	}
+}
+
+// help works on the job that has come, unless it has been taken back.
+func (w *worker) help() {
+	if j := w.job.Swap(nil); j != nil {
+		defer j.leave()
+		j.work()
+	}
+}
+
+// poll waits for a job, and reports whether there is one.
+func (w *worker) poll() bool {
+	if w.job.Load() != nil {
+		return true
+	}
+	if !w.polls() {
+		return false
+	}
+	w.polling.Store(true)
+	polling.Add(1)
+	defer func() {
+		polling.Add(-1)
+		w.polling.Store(false)
+	}()
+	for start := time.Now(); time.Since(start) < pollTime; {
+		for range 100 {
+			if w.job.Load() != nil {
+				return true
+			}
+		}
+		runtime.Gosched()
+	}
+	return false
+}
+
+// polls reports whether there is a processor to poll on beside those that others
+// poll and compute on: GOMAXPROCS can be larger than the machine.
+func (w *worker) polls() bool {
+	return int(polling.Load()) < min(runtime.NumCPU(), runtime.GOMAXPROCS(0))-1
 }
 
 // A freelist keeps up to 32 values for reuse; the zero freelist is empty. Unlike a

@@ -61,13 +61,20 @@ func (p *Pass) New(rows, cols int) *Matrix {
 // raw is New for a caller that sets every element.
 func (p *Pass) raw(rows, cols int) *Matrix { return p.mats.take().Resize(rows, cols) }
 
-// Reshape is [Matrix.Reshape] without the allocation.
+// Reshape is [Matrix.Reshape] without the allocation. If x has that shape
+// already, it returns x.
 func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
+	if rows == x.Rows && cols == x.Cols {
+		return x
+	}
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
+	if x.Rows == rows { // as most often
+		return x
+	}
 	m := p.views.take()
-	*m = Matrix{rows, cols, x.Data}
+	m.Rows, m.Cols, m.Data = rows, cols, x.Data
 	return m
 }
 
@@ -109,7 +116,7 @@ func (p *Pass) key() uint64 {
 // rowRange is [Matrix.RowRange] without the allocation.
 func (p *Pass) rowRange(x *Matrix, lo, hi int) *Matrix {
 	m := p.views.take()
-	*m = Matrix{hi - lo, x.Cols, x.Data[lo*x.Cols : hi*x.Cols]}
+	m.Rows, m.Cols, m.Data = hi-lo, x.Cols, x.Data[lo*x.Cols:hi*x.Cols]
 	return m
 }
 

@@ -20,6 +20,14 @@ func clipNorm(params []*Param, limit float64) float64 {
 		}
 	}
 	norm := math.Sqrt(sum)
+	if math.IsInf(norm, 1) { // the squares may overflow where the norm does not
+		norm = 0
+		for _, p := range params {
+			if trained(p) {
+				norm = hypot(norm, p.Grad.Norm())
+			}
+		}
+	}
 	if !(norm > limit) || math.IsInf(norm, 0) {
 		return norm
 	}
@@ -29,6 +37,16 @@ func clipNorm(params []*Param, limit float64) float64 {
 		}
 	}
 	return norm
+}
+
+// hypot returns √(x² + y²) for x, y ≥ 0 where the squares may overflow.
+func hypot(x, y float64) float64 {
+	m := max(x, y)
+	if m == 0 || math.IsInf(m, 1) {
+		return m
+	}
+	x, y = x/m, y/m
+	return m * math.Sqrt(math.FMA(x, x, float64(y*y)))
 }
 
 // clipValue limits every gradient of the trained params to [−limit, limit]. NaN stays.

@@ -41,8 +41,8 @@ const (
 	metaKey = "__metadata__"
 )
 
-// A FormatError reports that data are not in the expected format. Functions
-// that read return it wrapped, with the place; [errors.As] finds it.
+// A FormatError reports that data are not a network or checkpoint. Load and
+// Resume return it wrapped, with the place; [errors.As] finds it.
 type FormatError string
 
 func (e FormatError) Error() string { return string(e) }
@@ -231,8 +231,8 @@ func parseHeader(h []byte) (meta map[string]string, recs []record, err error) {
 		delete(head, metaKey)
 	}
 	recs = make([]record, 0, len(head))
-	for name, text := range head {
-		rec, err := parseRecord(name, text)
+	for _, name := range slices.Sorted(maps.Keys(head)) {
+		rec, err := parseRecord(name, head[name])
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %.80q: %w", name, err)
 		}
@@ -260,8 +260,8 @@ func parseMeta(text []byte) (map[string]string, error) {
 		return nil, err
 	}
 	meta := make(map[string]string, len(entries))
-	for k, v := range entries {
-		if meta[k], err = stringOf(v); err != nil {
+	for _, k := range slices.Sorted(maps.Keys(entries)) {
+		if meta[k], err = stringOf(entries[k]); err != nil {
 			return nil, fmt.Errorf("%.80q: %w", k, err)
 		}
 	}

@@ -213,6 +213,7 @@ func (n *Network) save(w io.Writer) error {
 
 // metadata returns what a file says of n besides the parameters.
 func (n *Network) metadata() (map[string]string, error) {
+	n.checkBuilt("Save")
 	layers, err := n.layers.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -403,6 +404,22 @@ func restore(meta map[string]string, ts map[string]*Matrix) (n *Network, err err
 	return n, nil
 }
 
+// Clone returns layers of the same types and exported fields that are not
+// built: for another network, with parameters of its own. Fields that are
+// functions, such as Init of [DenseLayer], are left out. It panics if the type
+// of a layer is not registered; see [Register].
+func (ls Layers) Clone() Layers {
+	var c Layers
+	text, err := ls.MarshalJSON()
+	if err == nil {
+		err = c.UnmarshalJSON(text)
+	}
+	if err != nil {
+		panic("nn: Clone: " + err.Error())
+	}
+	return c
+}
+
 // Clone returns a copy of n that shares no memory with it: layers of the same
 // configuration, and parameters of the same values and flags, without
 // gradients. It panics if the type of a layer is not registered; see [Register].
@@ -410,14 +427,8 @@ func restore(meta map[string]string, ts map[string]*Matrix) (n *Network, err err
 // A source of type [rand.PCG] or [rand.ChaCha8] is copied in its present state;
 // a source of any other type is replaced by rand.NewPCG(0, 0).
 func (n *Network) Clone() *Network {
-	text, err := n.layers.MarshalJSON()
-	if err != nil {
-		panic("nn: Clone: " + err.Error())
-	}
-	var layers Layers
-	if err := layers.UnmarshalJSON(text); err != nil {
-		panic("nn: Clone: " + err.Error())
-	}
+	n.checkBuilt("Clone")
+	layers := n.layers.Clone()
 	var src rand.Source = rand.NewPCG(0, 0)
 	switch s := n.src.(type) {
 	case *rand.PCG:

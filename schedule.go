@@ -288,6 +288,7 @@ type Plateau struct {
 // After notes a metric, usually the loss on data that are not trained on, and
 // reports whether it lowered the learning rate. NaN and infinities are no improvement.
 func (p *Plateau) After(metric float64) bool {
+	factor := coefficient("Plateau", "Factor", p.Factor, 0.1)
 	if p.better(metric) {
 		p.Best, p.Started, p.Bad = metric, true, 0
 	} else {
@@ -306,7 +307,7 @@ func (p *Plateau) After(metric float64) bool {
 	}
 	p.Bad, p.Cooling = 0, p.Cooldown
 	before := p.LearningRate
-	p.LearningRate = max(before*coefficient("Plateau", "Factor", p.Factor, 0.1), p.MinRate)
+	p.LearningRate = min(before, max(before*factor, p.MinRate))
 	return p.LearningRate < before
 }
 

@@ -32,6 +32,9 @@ func (s *SoftmaxLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
 func (s *SoftmaxLayer) Params() []*Param { return nil }
 
 func (s *SoftmaxLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if s.width == 0 {
+		panic("nn: Softmax: the layer is not built; give it to New")
+	}
 	y, n := p.raw(x.Rows, x.Cols), s.width
 	for i := range len(x.Data) / n {
 		softmaxRow(y.Data[i*n:(i+1)*n], x.Data[i*n:(i+1)*n])

@@ -33,8 +33,10 @@ type Trainer struct {
 	pass    Pass
 	logits  logitLoss
 	batch   batcher
+	layers  Layers  // of net; a list at their end is taken apart
 	pending int     // batches whose gradients wait for a step of the optimizer
 	samples float64 // samples in them
+	weighed bool    // their gradients are weighed by samples
 	steps   int     // batches trained on, ever
 	sum     float64 // of the loss of the samples of the epoch so far
 	resumed bool    // batch and sum are those of an epoch that was begun
@@ -44,7 +46,7 @@ type Trainer struct {
 // An Epoch reports one pass over the training data.
 type Epoch struct {
 	N    int           // number of the epoch, from 1
-	Loss float64       // mean loss of the samples in training, each before its step
+	Loss float64       // mean loss of the samples in training, each before its step, with penalties
 	Time time.Duration // time taken
 }
 
@@ -77,11 +79,14 @@ func (t *Trainer) Step(x, y *Matrix) float64 {
 func (t *Trainer) gradients(x, y *Matrix) float64 {
 	t.setup()
 	t.checkBatch("Step", x, y)
-	if t.pending == 0 {
-		for _, q := range t.params {
-			if q.Grad != nil {
-				clear(q.Grad.Data)
-			}
+	for _, q := range t.params {
+		switch {
+		case q.Grad == nil:
+			q.zeroGrad()
+		case t.pending == 0 && q.lazy:
+			q.fresh = true
+		case t.pending == 0:
+			q.zeroGrad()
 		}
 	}
 	p := &t.pass
@@ -93,9 +98,11 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	p.stack = p.stack[:0] // nobody goes back there
 	out := layers[first:].Forward(p, x)
 
+	t.Net.checkOutput("Step", out, y.Rows)
 	dy := p.raw(out.Rows, out.Cols)
 	l := loss.Eval(t.rows(dy, out.Rows), t.rows(out, out.Rows), t.rows(y, out.Rows))
-	if t.Accumulate > 1 { // weigh the batch by its samples; update divides by their sum
+	t.weighed = t.Accumulate > 1 || t.pending > 0
+	if t.weighed { // by its samples; apply divides by their sum
 		vscale(dy.Data, float64(out.Rows), dy.Data)
 	}
 
@@ -103,10 +110,19 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	if len(p.stack) != 0 {
 		panic(fmt.Sprintf("nn: Step: %d matrices that Forward pushed were not popped by Backward", len(p.stack)))
 	}
+	for _, q := range t.params { // of layers that nobody went back through
+		if q.fresh {
+			q.fresh = false
+			q.zeroGrad()
+		}
+	}
 	t.pending++
 	t.samples += float64(out.Rows)
 	t.steps++
-	return l + penalty(t.params, t.L1, t.L2)
+	if t.L1 != 0 || t.L2 != 0 {
+		l += penalty(t.params, t.L1, t.L2)
+	}
+	return l
 }
 
 // update makes a step of the optimizer if enough batches wait for it.
@@ -118,7 +134,7 @@ func (t *Trainer) update() {
 
 // apply makes a step of the optimizer.
 func (t *Trainer) apply() {
-	if t.Accumulate > 1 {
+	if t.weighed {
 		for _, q := range t.params {
 			if q.Grad != nil {
 				vscale(q.Grad.Data, 1/t.samples, q.Grad.Data)
@@ -126,7 +142,9 @@ func (t *Trainer) apply() {
 		}
 	}
 	t.pending, t.samples = 0, 0
-	addPenalty(t.params, t.L1, t.L2)
+	if t.L1 != 0 || t.L2 != 0 {
+		addPenalty(t.params, t.L1, t.L2)
+	}
 	if t.ClipValue > 0 {
 		clipValue(t.params, t.ClipValue)
 	}
@@ -139,7 +157,7 @@ func (t *Trainer) apply() {
 	}
 }
 
-// setup applies the defaults and allocates the gradients.
+// setup prepares training of Net, anew if it is another than before.
 func (t *Trainer) setup() {
 	if t.Net == nil {
 		panic("nn: Trainer: Net is not set")
@@ -147,18 +165,26 @@ func (t *Trainer) setup() {
 	if t.Optimizer == nil {
 		t.Optimizer = &Adam{}
 	}
+	if !(t.L1 >= 0 && t.L2 >= 0 && t.ClipValue >= 0 && t.ClipNorm >= 0 && t.BatchSize >= 0 && t.Accumulate >= 0) {
+		panic(fmt.Sprintf("nn: Trainer: a field is negative or NaN: L1 %v, L2 %v, ClipValue %v, ClipNorm %v, BatchSize %d, Accumulate %d",
+			t.L1, t.L2, t.ClipValue, t.ClipNorm, t.BatchSize, t.Accumulate))
+	}
 	if t.net == t.Net {
 		return
 	}
-	t.net, t.params, t.byLayer = t.Net, t.Net.params, nil
-	for _, l := range t.Net.layers {
+	t.Net.checkBuilt("Trainer")
+	t.net, t.params, t.layers, t.byLayer = t.Net, t.Net.params, t.Net.layers, nil
+	for n := len(t.layers); n > 0; n = len(t.layers) {
+		inner, ok := t.layers[n-1].(Layers)
+		if !ok {
+			break
+		}
+		t.layers = append(t.layers[:n-1:n-1], inner...)
+	}
+	for _, l := range t.layers {
 		t.byLayer = append(t.byLayer, l.Params())
 	}
-	for _, q := range t.params {
-		if q.Grad == nil && !q.Stat {
-			q.Grad = NewMatrix(q.Value.Rows, q.Value.Cols)
-		}
-	}
+	t.pending, t.samples, t.resumed = 0, 0, false
 }
 
 func (t *Trainer) batchSize() int {
@@ -170,37 +196,40 @@ func (t *Trainer) batchSize() int {
 
 // loss returns Loss or, if that is nil, the loss that fits the last layer.
 func (t *Trainer) loss() Loss {
-	if t.Loss == nil {
-		t.Loss = MSE
-		if ls := t.Net.layers; len(ls) > 0 {
-			for _, l := range []Loss{CrossEntropy, BinaryCrossEntropy} {
-				if l.(fused).absorbs(ls[len(ls)-1]) {
-					t.Loss = l
-				}
+	if t.Loss != nil {
+		return t.Loss
+	}
+	if n := len(t.layers); n > 0 {
+		for _, l := range [...]Loss{CrossEntropy, BinaryCrossEntropy} {
+			if l.(fused).absorbs(t.layers[n-1]) {
+				return l
 			}
 		}
 	}
-	return t.Loss
+	return MSE
 }
 
 // head returns the layers to run and the loss to apply to their output. A loss
 // that is better computed from the input of the last activation absorbs it.
 func (t *Trainer) head() (Layers, Loss) {
-	layers, loss := t.Net.layers, t.loss()
+	loss := t.loss()
 	f, ok := loss.(fused)
 	if !ok {
-		return layers, loss
+		return t.layers, loss
 	}
-	n := len(layers) - 1
-	if n < 0 || !f.absorbs(layers[n]) {
-		last := "nothing"
+	n := len(t.layers) - 1
+	if n < 0 || !f.absorbs(t.layers[n]) {
+		last, remedy := "nothing", "Softmax()"
 		if n >= 0 {
-			last = describe(layers[n])
+			last = describe(t.layers[n])
 		}
-		panic(fmt.Sprintf("nn: Trainer: the loss %v does not fit a network that ends with %s", loss, last))
+		if f.absorbs(Sigmoid) {
+			remedy = "Sigmoid"
+		}
+		panic(fmt.Sprintf("nn: Trainer: the loss %v does not fit a network that ends with %s; end it with %s", loss, last, remedy))
 	}
 	t.logits.fused = f
-	return layers[:n], &t.logits
+	return t.layers[:n], &t.logits
 }
 
 // logitLoss is a loss of the input of the activation that it absorbs.
@@ -223,15 +252,19 @@ func (t *Trainer) firstTrained(n int) int {
 // rows returns a batch of samples with one prediction, or target, in each row:
 // samples of shape (steps, n) have steps of them.
 func (t *Trainer) rows(m *Matrix, samples int) *Matrix {
-	_, steps := t.Net.Out().last()
+	_, steps := t.Net.out().last()
 	return t.pass.Reshape(m, samples*steps, len(m.Data)/(samples*steps))
 }
 
 func (t *Trainer) checkBatch(op string, x, y *Matrix) {
 	t.Net.checkInput(op, x)
-	_, steps := t.Net.Out().last()
+	if y == nil {
+		panic("nn: " + op + ": y is nil")
+	}
+	y.check(op)
+	_, steps := t.Net.out().last()
 	if x.Rows == 0 || x.Rows != y.Rows || y.Cols == 0 || y.Cols%steps != 0 {
-		panic(fmt.Sprintf("nn: %s: x is %d×%d and y %d×%d; the network's output is %v", op, x.Rows, x.Cols, y.Rows, y.Cols, t.Net.Out()))
+		panic(fmt.Sprintf("nn: %s: x is %d×%d and y %d×%d; the network's output is %v", op, x.Rows, x.Cols, y.Rows, y.Cols, t.Net.out()))
 	}
 }
 
@@ -259,7 +292,8 @@ func (t *Trainer) Train(d Dataset, epochs int) iter.Seq[Epoch] {
 
 // TrainStream is Train on batches that come from an iterator, such as
 // [Stream], for data that do not fit in memory. Every epoch ranges over
-// batches anew; an epoch without batches has the loss NaN.
+// batches anew, so an iterator over a file has to open it each time. An epoch
+// without batches has the loss NaN.
 func (t *Trainer) TrainStream(batches iter.Seq2[*Matrix, *Matrix], epochs int) iter.Seq[Epoch] {
 	return func(yield func(Epoch) bool) {
 		for range epochs {
@@ -286,6 +320,9 @@ func (t *Trainer) TrainStream(batches iter.Seq2[*Matrix, *Matrix], epochs int) i
 // spoil the weights, and returns an error that wraps [ErrDiverged] and says in
 // which step and layer the first NaN or infinity arose.
 func (t *Trainer) Fit(ctx context.Context, d Dataset, epochs int) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	for range epochs {
 		if _, err := t.epoch(ctx, d); err != nil {
 			return err
@@ -297,6 +334,9 @@ func (t *Trainer) Fit(ctx context.Context, d Dataset, epochs int) error {
 // epoch trains on d once. Without a context it stops for nothing.
 func (t *Trainer) epoch(ctx context.Context, d Dataset) (Epoch, error) {
 	t.setup()
+	if d.X == nil || d.Y == nil || d.X.Rows == 0 {
+		panic("nn: Train: the dataset has no samples, or no targets")
+	}
 	start := time.Now()
 	b := &t.batch
 	if t.resumed && len(b.order) == d.Len() {
@@ -321,6 +361,7 @@ func (t *Trainer) epoch(ctx context.Context, d Dataset) (Epoch, error) {
 		}
 		loss := t.gradients(&b.x, &b.y)
 		if ctx != nil && !isFinite(loss) {
+			t.pending, t.samples = 0, 0 // those gradients are of no use
 			return Epoch{}, fmt.Errorf("nn: Fit: epoch %d, step %d: %s: %w", len(t.History)+1, t.steps, t.diagnose(&b.x, &b.y), ErrDiverged)
 		}
 		t.update()
@@ -380,7 +421,7 @@ func (t *Trainer) badParam() string {
 	for i := len(t.byLayer) - 1; i >= 0; i-- {
 		for _, q := range t.byLayer[i] {
 			if k := firstBad(q.Value.Data); k >= 0 {
-				return fmt.Sprintf("parameter %s of layer %d, %s, has %v", q.Name, i, describe(t.Net.layers[i]), q.Value.Data[k])
+				return fmt.Sprintf("parameter %s of layer %d, %s, has %v", q.Name, i, describe(t.layers[i]), q.Value.Data[k])
 			}
 		}
 	}
@@ -403,6 +444,9 @@ func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 // batches, weighted by their samples, and has no penalties in it.
 func (t *Trainer) Evaluate(d Dataset) float64 {
 	t.setup()
+	if d.X == nil || d.Y == nil {
+		panic("nn: Evaluate: the dataset has no samples, or no targets")
+	}
 	t.checkBatch("Evaluate", d.X, d.Y)
 	layers, loss := t.head()
 	p, sum := &t.pass, 0.0
@@ -410,23 +454,11 @@ func (t *Trainer) Evaluate(d Dataset) float64 {
 		p.reset(false, nil)
 		hi := min(lo+t.Net.rows, d.X.Rows)
 		out := layers.Forward(p, p.rowRange(d.X, lo, hi))
+		t.Net.checkOutput("Evaluate", out, hi-lo)
 		l := loss.Eval(nil, t.rows(out, hi-lo), t.rows(p.rowRange(d.Y, lo, hi), hi-lo))
 		sum += float64(l * float64(hi-lo))
 	}
 	return sum / float64(d.X.Rows)
-}
-
-// Averaged returns a copy of the network with the weights averaged by EMA,
-// which must be set, over the steps so far. Like [Network.Clone] it panics if
-// the type of a layer is not registered.
-func (t *Trainer) Averaged() *Network {
-	if t.EMA == nil {
-		panic("nn: Averaged: EMA is not set")
-	}
-	t.setup()
-	n := t.Net.Clone()
-	t.EMA.CopyTo(n.params)
-	return n
 }
 
 // Patience stops training that no longer improves:

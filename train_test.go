@@ -44,11 +44,11 @@ func TestTrainerDefaults(t *testing.T) {
 	for _, test := range []struct {
 		last Layer
 		want Loss
-	}{{Softmax(), CrossEntropy}, {Sigmoid, BinaryCrossEntropy}, {Tanh, MSE}} {
+	}{{Softmax(), CrossEntropy}, {Sigmoid, BinaryCrossEntropy}, {Tanh, MSE}, {Layers{Dense(2), Layers{Softmax()}}, CrossEntropy}} {
 		tr := Trainer{Net: New(nil, Input(2), Dense(2), test.last)}
 		tr.Step(NewMatrix(1, 2), NewMatrix(1, 2))
-		if _, ok := tr.Optimizer.(*Adam); !ok || tr.Loss != test.want {
-			t.Errorf("after %s: loss %v and optimizer %T, want %v and *nn.Adam", describe(test.last), tr.Loss, tr.Optimizer, test.want)
+		if _, ok := tr.Optimizer.(*Adam); !ok || tr.loss() != test.want {
+			t.Errorf("after %s: loss %v and optimizer %T, want %v and *nn.Adam", describe(test.last), tr.loss(), tr.Optimizer, test.want)
 		}
 	}
 	tr := Trainer{Net: New(nil, Input(3))}
@@ -75,9 +75,64 @@ func TestTrainerPanics(t *testing.T) {
 		{"nn: Step: 1 matrices that Forward pushed", func() {
 			(&Trainer{Net: New(nil, Input(2), &gain{hidden: 1, mistake: "push"})}).Step(x, x)
 		}},
+		{"ends with Dense(1); end it with Softmax()", func() { (&Trainer{Net: New(nil, Input(2), Dense(1)), Loss: CrossEntropy}).Step(x, y) }},
+		{"nn: Step: x is nil", func() { (&Trainer{Net: net()}).Step(nil, y) }},
+		{"nn: Step: y is nil", func() { (&Trainer{Net: net()}).Step(x, nil) }},
+		{"nn: Step: a 4×1 matrix has 3 values", func() { (&Trainer{Net: net()}).Step(x, &Matrix{4, 1, make([]float64, 3)}) }},
+		{"nn: Evaluate: the dataset has no samples", func() { (&Trainer{Net: net()}).Evaluate(Dataset{X: x}) }},
+		{"nn: Train: the dataset has no samples", func() { (&Trainer{Net: net()}).Fit(nil, Dataset{}, 1) }},
+		{"L2 NaN", func() { (&Trainer{Net: net(), L2: math.NaN()}).Step(x, y) }},
+		{"BatchSize -1", func() { (&Trainer{Net: net(), BatchSize: -1}).Step(x, y) }},
+		{"LearningRate is NaN", func() { (&Trainer{Net: net(), Optimizer: &SGD{LearningRate: math.NaN()}}).Step(x, y) }},
+		{"LearningRate is -1", func() { (&Trainer{Net: net(), Optimizer: &Adam{Schedule: ConstantRate(-1)}}).Step(x, y) }},
+		{"WeightDecay is +Inf", func() { (&Trainer{Net: net(), Optimizer: &Adam{WeightDecay: math.Inf(1)}}).Step(x, y) }},
+		{"nn: Step: the layers return 1×1; their Build promised 4×2", func() { (&Trainer{Net: New(nil, Input(2), short{}), Loss: MSE}).Step(x, x) }},
+		{"nn: Averaged: no step", func() { (&Trainer{Net: net(), EMA: &EMA{}}).Averaged() }},
 		{"nn: Averaged: EMA is not set", func() { (&Trainer{Net: net()}).Averaged() }},
 	} {
 		wantPanic(t, test.want, test.f)
+	}
+}
+
+// short returns less than its Build promises.
+type short struct{}
+
+func (short) Build(in Shape, _ *rand.Rand) (Shape, error) { return in, nil }
+func (short) Forward(p *Pass, _ *Matrix) *Matrix          { return p.New(1, 1) }
+func (short) Backward(_ *Pass, dy *Matrix) *Matrix        { return dy }
+func (short) Params() []*Param                            { return nil }
+
+// Fields may change while batches wait for a step: the step is still that of
+// the mean of their gradients. Another network begins anew.
+func TestTrainerChanges(t *testing.T) {
+	x, y := NewMatrix(2, 1, 1, 1), NewMatrix(2, 1, 3, 3)
+	net := func() *Network {
+		n := New(nil, Input(1), Dense(1).WithoutBias())
+		n.params[0].Value.Fill(1)
+		return n
+	}
+	// The gradient of (w−3)² at w = 1 is −4.
+	tr := Trainer{Net: net(), Loss: MSE, Optimizer: &SGD{LearningRate: 0.1}, Accumulate: 3}
+	tr.Step(x, y)
+	tr.Step(x, y)
+	tr.Accumulate = 1
+	tr.Step(x, y)
+	if w := tr.Net.params[0].Value.Data[0]; math.Abs(w-1.4) > 1e-15 {
+		t.Errorf("after a change of Accumulate the weight is %v, want 1.4", w)
+	}
+	tr.Accumulate = 2
+	tr.Net = net()
+	tr.Step(x, y)
+	tr.Net = net()
+	tr.Step(x, y)
+	if w := tr.Net.params[0].Value.Data[0]; w != 1 {
+		t.Errorf("another network makes a step after one batch of two: its weight is %v", w)
+	}
+	tr.Net.params[0].Grad = nil // is made again
+	tr.Step(x, y)
+	tr.Step(x, y)
+	if w := tr.Net.params[0].Value.Data[0]; math.Abs(w-1.4) > 0.3 || w == 1 {
+		t.Errorf("the weight is %v", w)
 	}
 }
 
@@ -263,12 +318,17 @@ func TestFitDiverges(t *testing.T) {
 			t.Errorf("%s: error %v, want ErrDiverged with %q", test.name, err, test.want)
 		}
 	}
-	// The step that would have spoiled the weights is not made.
+	// The step that would have spoiled the weights is not made, and nothing is
+	// left of it for training that goes on.
 	tr, d := base()
+	tr.Accumulate = 2
 	d.X.Set(6, 2, math.NaN())
-	tr.Fit(context.Background(), d, 1)
-	if what := tr.badParam(); what != "" {
-		t.Errorf("after Fit: %s", what)
+	if err := tr.Fit(nil, d, 1); !errors.Is(err, ErrDiverged) {
+		t.Errorf("Fit: %v, want ErrDiverged", err)
+	}
+	d.X.Set(6, 2, 0)
+	if err := tr.Fit(nil, d, 1); err != nil {
+		t.Errorf("Fit after the sample was mended: %v", err)
 	}
 }
 

@@ -24,7 +24,8 @@ const (
 	expLo  = -746.0 // exp(x) = 0 for x ≤ -745.14
 	tanhLo = -40.0  // tanh(20) rounds to 1
 
-	oneBits = 0x3ff0000000000000
+	oneBits  = 0x3ff0000000000000
+	sqrtHalf = 0x3fe6a09e667f3bcd // the bits of √½
 )
 
 // (eʳ − 1 − r)/r² = ½ + c3·r + c4·r² + … on |r| ≤ 0.34661; relative error of
@@ -172,7 +173,7 @@ func log(x float64) float64 {
 // frexp returns k and m in [√½, √2) with x = m·2ᵏ, for normal positive x.
 func frexp(x float64) (k, m float64) {
 	b := math.Float64bits(x)
-	d := int64(b-0x3fe6a09e667f3bcd) >> 52 // 0x3fe6a09e667f3bcd is √½
+	d := int64(b-sqrtHalf) >> 52
 	return float64(d), math.Float64frombits(b - uint64(d)<<52)
 }
 

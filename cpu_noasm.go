@@ -1,0 +1,5 @@
+//go:build purego || !amd64
+
+package nn
+
+const useAVX2, useAVX512 = false, false

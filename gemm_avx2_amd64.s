@@ -1,0 +1,581 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// Products with AVX2 and FMA: what gemm_avx512_amd64.s does, with tiles of 4 rows by
+// three vectors of 4 columns, 6 rows by two, or 8 rows by one. cols is the number
+// of columns, 1 to 4, in the last vector.
+//
+// Registers, strides in bytes:
+//
+//	AX       tile of A              R8, R9   rsa, 3·rsa
+//	SI       rows 0 to 3, at p      R10      csa
+//	DI       rows 4 to 7            R11      rsb
+//	DX       B at p                 R12      ldc
+//	BX       C                      R13      rows left
+//	CX       steps left             R14      mask
+//	R15      tile of C
+//	Y0–Y2    a row of B             Y3       an element of A; mask
+//	Y4–Y15   the sums
+
+// Four lanes that are on and four that are off: the mask for n columns begins n
+// lanes before the middle.
+DATA lanes<>+0(SB)/8, $-1
+DATA lanes<>+8(SB)/8, $-1
+DATA lanes<>+16(SB)/8, $-1
+DATA lanes<>+24(SB)/8, $-1
+DATA lanes<>+32(SB)/8, $0
+DATA lanes<>+40(SB)/8, $0
+DATA lanes<>+48(SB)/8, $0
+DATA lanes<>+56(SB)/8, $0
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
+
+#define ARGS \
+	MOVQ a+0(FP), AX;          \
+	MOVQ rsa+8(FP), R8;        \
+	MOVQ csa+16(FP), R10;      \
+	MOVQ rsb+32(FP), R11;      \
+	MOVQ c+40(FP), R15;        \
+	MOVQ ldc+48(FP), R12;      \
+	MOVQ m+64(FP), R13;        \
+	LEAQ lanes<>+32(SB), R14;  \
+	MOVQ cols+72(FP), CX;      \
+	SHLQ $3, CX;               \
+	SUBQ CX, R14;              \
+	SHLQ $3, R8;               \
+	SHLQ $3, R10;              \
+	SHLQ $3, R11;              \
+	SHLQ $3, R12;              \
+	LEAQ (R8)(R8*2), R9
+
+// Tile at AX and R15, step 0.
+#define START \
+	MOVQ AX, SI;         \
+	LEAQ (AX)(R8*4), DI; \
+	MOVQ b+24(FP), DX;   \
+	MOVQ k+56(FP), CX;   \
+	MOVQ R15, BX
+
+// Leave the list of rows after row n−1 if there are no more.
+#define LAST(n, label) CMPQ R13, $n; JEQ label
+
+// Three vectors: 9 to 12 columns, 4 rows.
+
+#define LOAD3(x, y, z) VMOVUPD (BX), x; VMOVUPD 32(BX), y; VMASKMOVPD 64(BX), Y3, z; ADDQ R12, BX
+#define STORE3(x, y, z) VMOVUPD x, (BX); VMOVUPD y, 32(BX); VMASKMOVPD z, Y3, 64(BX); ADDQ R12, BX
+#define ZERO3(x, y, z) VXORPD x, x, x; VXORPD y, y, y; VXORPD z, z, z
+#define FMA3(a, x, y, z) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x; VFMADD231PD Y1, Y3, y; VFMADD231PD Y2, Y3, z
+
+// s[i] += a[i,p]·b[p], then p++
+#define STEP3 \
+	FMA3((SI), Y4, Y5, Y6); \
+	FMA3((SI)(R8*1), Y7, Y8, Y9); \
+	FMA3((SI)(R8*2), Y10, Y11, Y12); \
+	FMA3((SI)(R9*1), Y13, Y14, Y15); \
+	ADDQ R10, SI; ADDQ R11, DX; DECQ CX
+
+// func tile12AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
+TEXT ·tile12AVX2(SB), NOSPLIT, $0-88
+	ARGS
+tile:
+	START
+	CMPQ acc+80(FP), $0
+	JEQ  zero
+	VMOVUPD (R14), Y3
+	LOAD3(Y4, Y5, Y6)
+	LAST(1, loaded)
+	LOAD3(Y7, Y8, Y9)
+	LAST(2, loaded)
+	LOAD3(Y10, Y11, Y12)
+	LAST(3, loaded)
+	LOAD3(Y13, Y14, Y15)
+loaded:
+	CMPQ R13, $4
+	JLT  part
+	CMPQ cols+72(FP), $4
+	JNE  masked
+	PCALIGN $32
+full: // all rows and columns
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	STEP3
+	JNZ  full
+	JMP  store
+	PCALIGN $32
+masked: // all rows, not all columns
+	VMOVUPD (R14), Y3
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMASKMOVPD 64(DX), Y3, Y2
+	STEP3
+	JNZ  masked
+store:
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE3(Y4, Y5, Y6)
+	STORE3(Y7, Y8, Y9)
+	STORE3(Y10, Y11, Y12)
+	STORE3(Y13, Y14, Y15)
+	MOVQ BX, R15
+	LEAQ (AX)(R8*4), AX
+	SUBQ $4, R13
+	JGT  tile
+	VZEROUPPER
+	RET
+
+part: // not all rows
+	VMOVUPD (R14), Y3
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMASKMOVPD 64(DX), Y3, Y2
+	FMA3((SI), Y4, Y5, Y6)
+	LAST(1, next)
+	FMA3((SI)(R8*1), Y7, Y8, Y9)
+	LAST(2, next)
+	FMA3((SI)(R8*2), Y10, Y11, Y12)
+next:
+	ADDQ R10, SI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  part
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE3(Y4, Y5, Y6)
+	LAST(1, done)
+	STORE3(Y7, Y8, Y9)
+	LAST(2, done)
+	STORE3(Y10, Y11, Y12)
+done:
+	VZEROUPPER
+	RET
+
+zero:
+	ZERO3(Y4, Y5, Y6)
+	ZERO3(Y7, Y8, Y9)
+	ZERO3(Y10, Y11, Y12)
+	ZERO3(Y13, Y14, Y15)
+	JMP  loaded
+
+// Two vectors: 5 to 8 columns, 6 rows.
+
+#define LOAD2(x, y) VMOVUPD (BX), x; VMASKMOVPD 32(BX), Y3, y; ADDQ R12, BX
+#define STORE2(x, y) VMOVUPD x, (BX); VMASKMOVPD y, Y3, 32(BX); ADDQ R12, BX
+#define ZERO2(x, y) VXORPD x, x, x; VXORPD y, y, y
+#define FMA2(a, x, y) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x; VFMADD231PD Y1, Y3, y
+
+// s[i] += a[i,p]·b[p], then p++
+#define STEP2 \
+	FMA2((SI), Y4, Y5); \
+	FMA2((SI)(R8*1), Y6, Y7); \
+	FMA2((SI)(R8*2), Y8, Y9); \
+	FMA2((SI)(R9*1), Y10, Y11); \
+	FMA2((DI), Y12, Y13); \
+	FMA2((DI)(R8*1), Y14, Y15); \
+	ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+
+// func tile8AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
+TEXT ·tile8AVX2(SB), NOSPLIT, $0-88
+	ARGS
+tile:
+	START
+	CMPQ acc+80(FP), $0
+	JEQ  zero
+	VMOVUPD (R14), Y3
+	LOAD2(Y4, Y5)
+	LAST(1, loaded)
+	LOAD2(Y6, Y7)
+	LAST(2, loaded)
+	LOAD2(Y8, Y9)
+	LAST(3, loaded)
+	LOAD2(Y10, Y11)
+	LAST(4, loaded)
+	LOAD2(Y12, Y13)
+	LAST(5, loaded)
+	LOAD2(Y14, Y15)
+loaded:
+	CMPQ R13, $6
+	JLT  part
+	CMPQ cols+72(FP), $4
+	JNE  masked
+	PCALIGN $32
+full: // all rows and columns
+	VMOVUPD (DX), Y0
+	VMOVUPD 32(DX), Y1
+	STEP2
+	JNZ  full
+	JMP  store
+	PCALIGN $32
+masked: // all rows, not all columns
+	VMOVUPD (R14), Y3
+	VMOVUPD (DX), Y0
+	VMASKMOVPD 32(DX), Y3, Y1
+	STEP2
+	JNZ  masked
+store:
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE2(Y4, Y5)
+	STORE2(Y6, Y7)
+	STORE2(Y8, Y9)
+	STORE2(Y10, Y11)
+	STORE2(Y12, Y13)
+	STORE2(Y14, Y15)
+	MOVQ BX, R15
+	LEAQ (AX)(R9*2), AX
+	SUBQ $6, R13
+	JGT  tile
+	VZEROUPPER
+	RET
+
+part: // not all rows
+	VMOVUPD (R14), Y3
+	VMOVUPD (DX), Y0
+	VMASKMOVPD 32(DX), Y3, Y1
+	FMA2((SI), Y4, Y5)
+	LAST(1, next)
+	FMA2((SI)(R8*1), Y6, Y7)
+	LAST(2, next)
+	FMA2((SI)(R8*2), Y8, Y9)
+	LAST(3, next)
+	FMA2((SI)(R9*1), Y10, Y11)
+	LAST(4, next)
+	FMA2((DI), Y12, Y13)
+next:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  part
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE2(Y4, Y5)
+	LAST(1, done)
+	STORE2(Y6, Y7)
+	LAST(2, done)
+	STORE2(Y8, Y9)
+	LAST(3, done)
+	STORE2(Y10, Y11)
+	LAST(4, done)
+	STORE2(Y12, Y13)
+done:
+	VZEROUPPER
+	RET
+
+zero:
+	ZERO2(Y4, Y5)
+	ZERO2(Y6, Y7)
+	ZERO2(Y8, Y9)
+	ZERO2(Y10, Y11)
+	ZERO2(Y12, Y13)
+	ZERO2(Y14, Y15)
+	JMP  loaded
+
+// One vector: 1 to 4 columns, 8 rows.
+
+#define LOAD1(x) VMASKMOVPD (BX), Y3, x; ADDQ R12, BX
+#define STORE1(x) VMASKMOVPD x, Y3, (BX); ADDQ R12, BX
+#define ZERO1(x) VXORPD x, x, x
+#define FMA1(a, x) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x
+
+// s[i] += a[i,p]·b[p], then p++
+#define STEP1 \
+	FMA1((SI), Y4); \
+	FMA1((SI)(R8*1), Y5); \
+	FMA1((SI)(R8*2), Y6); \
+	FMA1((SI)(R9*1), Y7); \
+	FMA1((DI), Y8); \
+	FMA1((DI)(R8*1), Y9); \
+	FMA1((DI)(R8*2), Y10); \
+	FMA1((DI)(R9*1), Y11); \
+	ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+
+// func tile4AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
+TEXT ·tile4AVX2(SB), NOSPLIT, $0-88
+	ARGS
+tile:
+	START
+	CMPQ acc+80(FP), $0
+	JEQ  zero
+	VMOVUPD (R14), Y3
+	LOAD1(Y4)
+	LAST(1, loaded)
+	LOAD1(Y5)
+	LAST(2, loaded)
+	LOAD1(Y6)
+	LAST(3, loaded)
+	LOAD1(Y7)
+	LAST(4, loaded)
+	LOAD1(Y8)
+	LAST(5, loaded)
+	LOAD1(Y9)
+	LAST(6, loaded)
+	LOAD1(Y10)
+	LAST(7, loaded)
+	LOAD1(Y11)
+loaded:
+	CMPQ R13, $8
+	JLT  part
+	CMPQ cols+72(FP), $4
+	JNE  masked
+	PCALIGN $32
+full: // all rows and columns
+	VMOVUPD (DX), Y0
+	STEP1
+	JNZ  full
+	JMP  store
+	PCALIGN $32
+masked: // all rows, not all columns
+	VMOVUPD (R14), Y3
+	VMASKMOVPD (DX), Y3, Y0
+	STEP1
+	JNZ  masked
+store:
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE1(Y4)
+	STORE1(Y5)
+	STORE1(Y6)
+	STORE1(Y7)
+	STORE1(Y8)
+	STORE1(Y9)
+	STORE1(Y10)
+	STORE1(Y11)
+	MOVQ BX, R15
+	LEAQ (AX)(R8*8), AX
+	SUBQ $8, R13
+	JGT  tile
+	VZEROUPPER
+	RET
+
+part: // not all rows
+	VMOVUPD (R14), Y3
+	VMASKMOVPD (DX), Y3, Y0
+	FMA1((SI), Y4)
+	LAST(1, next)
+	FMA1((SI)(R8*1), Y5)
+	LAST(2, next)
+	FMA1((SI)(R8*2), Y6)
+	LAST(3, next)
+	FMA1((SI)(R9*1), Y7)
+	LAST(4, next)
+	FMA1((DI), Y8)
+	LAST(5, next)
+	FMA1((DI)(R8*1), Y9)
+	LAST(6, next)
+	FMA1((DI)(R8*2), Y10)
+next:
+	ADDQ R10, SI
+	ADDQ R10, DI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  part
+	MOVQ R15, BX
+	VMOVUPD (R14), Y3
+	STORE1(Y4)
+	LAST(1, done)
+	STORE1(Y5)
+	LAST(2, done)
+	STORE1(Y6)
+	LAST(3, done)
+	STORE1(Y7)
+	LAST(4, done)
+	STORE1(Y8)
+	LAST(5, done)
+	STORE1(Y9)
+	LAST(6, done)
+	STORE1(Y10)
+done:
+	VZEROUPPER
+	RET
+
+zero:
+	ZERO1(Y4)
+	ZERO1(Y5)
+	ZERO1(Y6)
+	ZERO1(Y7)
+	ZERO1(Y8)
+	ZERO1(Y9)
+	ZERO1(Y10)
+	ZERO1(Y11)
+	JMP  loaded
+
+// One row of A: a vector times a matrix, which is read once, row after row. Twelve
+// vectors of columns at a time, then four; the rest is for the tile routines.
+//
+//	SI  A at p    DX  B at p    BX  C    R9  columns of B    R13  columns left
+
+// func rowAVX2(a *float64, csa int, b *float64, rsb int, c *float64, n, k, acc int)
+TEXT ·rowAVX2(SB), NOSPLIT, $0-64
+	MOVQ csa+8(FP), R10
+	MOVQ b+16(FP), R9
+	MOVQ rsb+24(FP), R11
+	MOVQ c+32(FP), BX
+	MOVQ n+40(FP), R13
+	SHLQ $3, R10
+	SHLQ $3, R11
+
+wide:
+	CMPQ R13, $48
+	JLT  few
+	MOVQ a+0(FP), SI
+	MOVQ k+48(FP), CX
+	MOVQ R9, DX
+	CMPQ acc+56(FP), $0
+	JEQ  wideZero
+	VMOVUPD (BX), Y4
+	VMOVUPD 32(BX), Y5
+	VMOVUPD 64(BX), Y6
+	VMOVUPD 96(BX), Y7
+	VMOVUPD 128(BX), Y8
+	VMOVUPD 160(BX), Y9
+	VMOVUPD 192(BX), Y10
+	VMOVUPD 224(BX), Y11
+	VMOVUPD 256(BX), Y12
+	VMOVUPD 288(BX), Y13
+	VMOVUPD 320(BX), Y14
+	VMOVUPD 352(BX), Y15
+	PCALIGN $32
+wideStep:
+	VBROADCASTSD (SI), Y0
+	PREFETCHT0 (DX)(R11*4)
+	VFMADD231PD (DX), Y0, Y4
+	VFMADD231PD 32(DX), Y0, Y5
+	PREFETCHT0 64(DX)(R11*4)
+	VFMADD231PD 64(DX), Y0, Y6
+	VFMADD231PD 96(DX), Y0, Y7
+	PREFETCHT0 128(DX)(R11*4)
+	VFMADD231PD 128(DX), Y0, Y8
+	VFMADD231PD 160(DX), Y0, Y9
+	PREFETCHT0 192(DX)(R11*4)
+	VFMADD231PD 192(DX), Y0, Y10
+	VFMADD231PD 224(DX), Y0, Y11
+	PREFETCHT0 256(DX)(R11*4)
+	VFMADD231PD 256(DX), Y0, Y12
+	VFMADD231PD 288(DX), Y0, Y13
+	PREFETCHT0 320(DX)(R11*4)
+	VFMADD231PD 320(DX), Y0, Y14
+	VFMADD231PD 352(DX), Y0, Y15
+	ADDQ R10, SI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  wideStep
+	VMOVUPD Y4, (BX)
+	VMOVUPD Y5, 32(BX)
+	VMOVUPD Y6, 64(BX)
+	VMOVUPD Y7, 96(BX)
+	VMOVUPD Y8, 128(BX)
+	VMOVUPD Y9, 160(BX)
+	VMOVUPD Y10, 192(BX)
+	VMOVUPD Y11, 224(BX)
+	VMOVUPD Y12, 256(BX)
+	VMOVUPD Y13, 288(BX)
+	VMOVUPD Y14, 320(BX)
+	VMOVUPD Y15, 352(BX)
+	ADDQ $384, BX
+	ADDQ $384, R9
+	SUBQ $48, R13
+	JMP  wide
+wideZero:
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+	VXORPD Y12, Y12, Y12
+	VXORPD Y13, Y13, Y13
+	VXORPD Y14, Y14, Y14
+	VXORPD Y15, Y15, Y15
+	JMP  wideStep
+
+few:
+	CMPQ R13, $16
+	JLT  done
+	MOVQ a+0(FP), SI
+	MOVQ k+48(FP), CX
+	MOVQ R9, DX
+	CMPQ acc+56(FP), $0
+	JEQ  fewZero
+	VMOVUPD (BX), Y4
+	VMOVUPD 32(BX), Y5
+	VMOVUPD 64(BX), Y6
+	VMOVUPD 96(BX), Y7
+	PCALIGN $32
+fewStep:
+	VBROADCASTSD (SI), Y0
+	PREFETCHT0 (DX)(R11*4)
+	VFMADD231PD (DX), Y0, Y4
+	VFMADD231PD 32(DX), Y0, Y5
+	PREFETCHT0 64(DX)(R11*4)
+	VFMADD231PD 64(DX), Y0, Y6
+	VFMADD231PD 96(DX), Y0, Y7
+	ADDQ R10, SI
+	ADDQ R11, DX
+	DECQ CX
+	JNZ  fewStep
+	VMOVUPD Y4, (BX)
+	VMOVUPD Y5, 32(BX)
+	VMOVUPD Y6, 64(BX)
+	VMOVUPD Y7, 96(BX)
+	ADDQ $128, BX
+	ADDQ $128, R9
+	SUBQ $16, R13
+	JMP  few
+fewZero:
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	JMP  fewStep
+
+done:
+	VZEROUPPER
+	RET
+
+// Transposing, 4 rows and 4 columns at a time, k a multiple of 4:
+//
+//	for p := range k {
+//		for i := range 4 {
+//			dst[p*ldd+i] = src[i*lds+p]
+//		}
+//	}
+//
+//	BX  dst    R10, R11  ldd, 3·ldd    SI  src    R8, R9  lds, 3·lds    CX  columns left
+
+// func transpose4AVX2(dst *float64, ldd int, src *float64, lds, k int)
+TEXT ·transpose4AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), BX
+	MOVQ ldd+8(FP), R10
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R8
+	MOVQ k+32(FP), CX
+	SHLQ $3, R10
+	SHLQ $3, R8
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R10)(R10*2), R11
+block:
+	VMOVUPD     (SI), X0
+	VMOVUPD     (SI)(R8*1), X1
+	VMOVUPD     16(SI), X2
+	VMOVUPD     16(SI)(R8*1), X3
+	VINSERTF128 $1, (SI)(R8*2), Y0, Y0    // columns 0, 1 of rows 0 and 2
+	VINSERTF128 $1, (SI)(R9*1), Y1, Y1    // … of rows 1 and 3
+	VINSERTF128 $1, 16(SI)(R8*2), Y2, Y2  // columns 2, 3
+	VINSERTF128 $1, 16(SI)(R9*1), Y3, Y3
+	VUNPCKLPD   Y1, Y0, Y4
+	VUNPCKHPD   Y1, Y0, Y5
+	VUNPCKLPD   Y3, Y2, Y6
+	VUNPCKHPD   Y3, Y2, Y7
+	VMOVUPD     Y4, (BX)
+	VMOVUPD     Y5, (BX)(R10*1)
+	VMOVUPD     Y6, (BX)(R10*2)
+	VMOVUPD     Y7, (BX)(R11*1)
+	ADDQ        $32, SI
+	LEAQ        (BX)(R10*4), BX
+	SUBQ        $4, CX
+	JGT         block
+	VZEROUPPER
+	RET

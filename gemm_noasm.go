@@ -1,0 +1,9 @@
+//go:build purego || (!amd64 && !arm64)
+
+package nn
+
+// gemmTile: there are no tiles in vector registers.
+func gemmTile() (mr, nr, vl int) { return 0, 0, 0 }
+
+func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+}

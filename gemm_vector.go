@@ -1,0 +1,167 @@
+//go:build (amd64 || arm64) && !purego
+
+package nn
+
+// Sizes of a block for vector kernels: gemmKC rows and gemmNC columns of B, 980 KB
+// when packed, lie in the second cache; one panel of it, and gemmMC packed rows of
+// A, pass through the first. gemmNC is a multiple of every nr.
+const (
+	gemmKC = 256
+	gemmNC = 480
+	gemmMC = 64
+)
+
+// gemmReuse is how often a block of B must be used, and how wide it must be, for
+// packing it to be worth the copy.
+const gemmReuse = 192
+
+// gemmDirect is the number of rows that a call of a kernel may take: the goroutine
+// cannot be interrupted meanwhile, for some 50 µs.
+const gemmDirect = 512
+
+// A gemmPack holds blocks of A and B laid out for the kernels.
+type gemmPack struct {
+	b [gemmKC * (gemmNC + 24)]float64
+	a [gemmKC * (gemmMC + 8)]float64
+}
+
+var gemmPacks freelist[gemmPack]
+
+// gemmVector is gemmSerial by vector kernels with tiles of mr×nr, in vectors of vl.
+func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+	rsa, csa := lda, 1
+	if ta {
+		rsa, csa = 1, lda
+	}
+	if gemmIsNarrow(ta, m, n, k) {
+		w := gemmPacks.get()
+		w.narrow(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, acc)
+		gemmPacks.put(w)
+		return
+	}
+	if tb || m >= gemmReuse && n >= gemmReuse {
+		w := gemmPacks.get()
+		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
+		gemmPacks.put(w)
+		return
+	}
+	if m == 1 {
+		j := gemmRow(n, k, a, csa, b, ldb, c, acc)
+		if j == n {
+			return
+		}
+		b, c, n = b[j:], c[j:], n-j
+	}
+	for p := 0; p < k; p += gemmKC {
+		k := min(gemmKC, k-p)
+		for i := 0; i < m; i += gemmDirect {
+			m := min(gemmDirect, m-i)
+			for j, w := 0, 0; j < n; j += w {
+				w = gemmWidth(n-j, nr, vl)
+				gemmPanel(m, w, k, a[i*rsa+p*csa:], rsa, csa, b[p*ldb+j:], ldb, c[i*ldc+j:], ldc, acc || p > 0)
+			}
+		}
+	}
+}
+
+// gemmWidth returns the width of the next panel of n columns. Two panels of two
+// vectors are faster than one of three and one of one.
+func gemmWidth(n, nr, vl int) int {
+	if n > nr && n <= nr+vl && nr == 3*vl {
+		return 2 * vl
+	}
+	return min(n, nr)
+}
+
+// gemm packs blocks of B, and of A if it is transposed and used more than twice,
+// and multiplies them.
+func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+	packA := ta && n >= 2*nr
+	for j0 := 0; j0 < n; j0 += gemmNC {
+		nc := min(gemmNC, n-j0)
+		for p := 0; p < k; p += gemmKC {
+			kc := min(gemmKC, k-p)
+			acc := acc || p > 0
+			if tb {
+				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
+			} else {
+				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
+			}
+			for i0 := 0; i0 < m; i0 += gemmMC {
+				mc := min(gemmMC, m-i0)
+				ap, rs, cs := a[i0*rsa+p*csa:], rsa, csa
+				if packA {
+					w.packA(mr, mc, kc, ap, csa)
+					ap, rs, cs = w.a[:], 1, mr
+				}
+				cp := c[i0*ldc+j0:]
+				// A tile of A in the first cache, B from the second.
+				for i := 0; i < mc; i += mr {
+					h := min(mr, mc-i)
+					at := i * rs
+					if packA {
+						at = i * kc
+					}
+					for j, v := 0, 0; j < nc; j += v {
+						v = gemmWidth(nc-j, nr, vl)
+						gemmPanel(h, v, kc, ap[at:], rs, cs, w.b[j*kc:], v, cp[i*ldc+j:], ldc, acc)
+					}
+				}
+			}
+		}
+	}
+}
+
+// packB copies a k×n block of B to panels: the first value of column j, in a panel
+// that begins with it, is w.b[j·k], and the rows of a panel lie its width apart.
+func (w *gemmPack) packB(nr, vl, n, k int, b []float64, ldb int) {
+	j := 0
+	for gemmWidth(n-j, nr, vl) == nr {
+		j += nr
+	}
+	gemmCopyPanels(w.b[:], nr, j/nr, k, b, ldb)
+	for v := 0; j < n; j += v {
+		v = gemmWidth(n-j, nr, vl)
+		for p := range k {
+			copy(w.b[j*k+p*v:][:v], b[p*ldb+j:])
+		}
+	}
+}
+
+// packT is packB of a block that is stored as n×k.
+func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
+	for j, v := 0, 0; j < n; j += v {
+		v = gemmWidth(n-j, nr, vl)
+		panel, rows := w.b[j*k:], b[j*ldb:]
+		q := 0
+		for ; q+vl <= v; q += vl {
+			gemmTransposeVector(panel[q:], v, rows[q*ldb:], ldb, k)
+		}
+		for ; q < v; q++ {
+			for p, x := range rows[q*ldb:][:k] {
+				panel[p*v+q] = x
+			}
+		}
+	}
+}
+
+// packA copies m columns of k values of A, the values of a column lda apart, to
+// panels of mr columns.
+func (w *gemmPack) packA(mr, m, k int, a []float64, lda int) {
+	i := 0
+	for ; i+mr <= m; i += mr {
+		panel := w.a[i*k:][:k*mr]
+		for p := range k {
+			if mr == 8 {
+				*(*[8]float64)(panel[p*8:]) = *(*[8]float64)(a[p*lda+i:])
+			} else {
+				*(*[4]float64)(panel[p*4:]) = *(*[4]float64)(a[p*lda+i:])
+			}
+		}
+	}
+	if i < m {
+		for p := range k {
+			copy(w.a[i*k+p*mr:][:m-i], a[p*lda+i:])
+		}
+	}
+}

@@ -1,0 +1,792 @@
+//go:build !purego
+
+package nn
+
+import "math"
+
+// tailMask has the masks of AVX2 for what is left of eight elements: those of n
+// elements begin at 8−n.
+var tailMask = [16]int64{-1, -1, -1, -1, -1, -1, -1, -1}
+
+// Assembly can't be interrupted, so it gets at most this many elements, some
+// 10 µs of work.
+const atOnce = 1 << 14
+
+// Each …Fast does what the kernel of that name does and returns true, or does
+// nothing and returns false: where there are no vectors, or too few elements
+// for them to pay.
+
+func vexpFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vexpAVX512(y[i:j], x[i:j])
+		} else {
+			vexpAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vlogFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vlogAVX512(y[i:j], x[i:j])
+		} else {
+			vlogAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vtanhFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vtanhAVX512(y[i:j], x[i:j])
+		} else {
+			vtanhAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vsigmoidFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vsigmoidAVX512(y[i:j], x[i:j])
+		} else {
+			vsigmoidAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vsoftplusFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vsoftplusAVX512(y[i:j], x[i:j])
+		} else {
+			vsoftplusAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vgeluFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vgeluAVX512(y[i:j], x[i:j])
+		} else {
+			vgeluAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vsqrtFast(y, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vsqrtAVX512(y[i:j], x[i:j])
+		} else {
+			vsqrtAVX2(y[i:j], x[i:j])
+		}
+	}
+	return true
+}
+
+func vexpShiftFast(y []float64, s float64, x []float64) bool {
+	if !useAVX2 || len(x) < 4 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vexpShiftAVX512(y[i:j], s, x[i:j])
+		} else {
+			vexpShiftAVX2(y[i:j], s, x[i:j])
+		}
+	}
+	return true
+}
+
+func vaddFast(z, x, y []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vaddAVX512(z[i:j], x[i:j], y[i:j])
+		} else {
+			vaddAVX2(z[i:j], x[i:j], y[i:j])
+		}
+	}
+	return true
+}
+
+func vsubFast(z, x, y []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vsubAVX512(z[i:j], x[i:j], y[i:j])
+		} else {
+			vsubAVX2(z[i:j], x[i:j], y[i:j])
+		}
+	}
+	return true
+}
+
+func vmulFast(z, x, y []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vmulAVX512(z[i:j], x[i:j], y[i:j])
+		} else {
+			vmulAVX2(z[i:j], x[i:j], y[i:j])
+		}
+	}
+	return true
+}
+
+func vdivFast(z, x, y []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vdivAVX512(z[i:j], x[i:j], y[i:j])
+		} else {
+			vdivAVX2(z[i:j], x[i:j], y[i:j])
+		}
+	}
+	return true
+}
+
+func vreluGradFast(dx, x, dy []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vreluGradAVX512(dx[i:j], x[i:j], dy[i:j])
+		} else {
+			vreluGradAVX2(dx[i:j], x[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vtanhGradFast(dx, y, dy []float64) bool {
+	if !useAVX2 || len(y) < 8 {
+		return false
+	}
+	for i := 0; i < len(y); i += atOnce {
+		j := min(i+atOnce, len(y))
+		if useAVX512 {
+			vtanhGradAVX512(dx[i:j], y[i:j], dy[i:j])
+		} else {
+			vtanhGradAVX2(dx[i:j], y[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vsigmoidGradFast(dx, y, dy []float64) bool {
+	if !useAVX2 || len(y) < 8 {
+		return false
+	}
+	for i := 0; i < len(y); i += atOnce {
+		j := min(i+atOnce, len(y))
+		if useAVX512 {
+			vsigmoidGradAVX512(dx[i:j], y[i:j], dy[i:j])
+		} else {
+			vsigmoidGradAVX2(dx[i:j], y[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vgeluGradFast(dx, x, dy []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vgeluGradAVX512(dx[i:j], x[i:j], dy[i:j])
+		} else {
+			vgeluGradAVX2(dx[i:j], x[i:j], dy[i:j])
+		}
+	}
+	return true
+}
+
+func vshiftFast(z []float64, s float64, x []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vshiftAVX512(z[i:j], s, x[i:j])
+		} else {
+			vshiftAVX2(z[i:j], s, x[i:j])
+		}
+	}
+	return true
+}
+
+func vscaleFast(z []float64, s float64, x []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vscaleAVX512(z[i:j], s, x[i:j])
+		} else {
+			vscaleAVX2(z[i:j], s, x[i:j])
+		}
+	}
+	return true
+}
+
+func vaxpyFast(z, x []float64, s float64, y []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			vaxpyAVX512(z[i:j], x[i:j], s, y[i:j])
+		} else {
+			vaxpyAVX2(z[i:j], x[i:j], s, y[i:j])
+		}
+	}
+	return true
+}
+
+// A lane goes on from call to call.
+
+func vsumFast(x []float64) (sum float64, ok bool) {
+	if !useAVX2 || len(x) < lanes {
+		return 0, false
+	}
+	var a [lanes]float64
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			sum = vsumAVX512(&a, x[i:j])
+		} else {
+			sum = vsumAVX2(&a, x[i:j])
+		}
+	}
+	return sum, true
+}
+
+func vdotFast(x, y []float64) (sum float64, ok bool) {
+	if !useAVX2 || len(x) < lanes {
+		return 0, false
+	}
+	var a [lanes]float64
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		if useAVX512 {
+			sum = vdotAVX512(&a, x[i:j], y[i:j])
+		} else {
+			sum = vdotAVX2(&a, x[i:j], y[i:j])
+		}
+	}
+	return sum, true
+}
+
+func vmaxFast(x []float64) (largest float64, ok bool) {
+	if !useAVX2 || len(x) < 8 {
+		return 0, false
+	}
+	largest = math.Inf(-1)
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		var m float64
+		if useAVX512 {
+			m = vmaxAVX512(x[i:j])
+		} else {
+			m = vmaxAVX2(x[i:j])
+		}
+		if m != m {
+			return m, true
+		}
+		if m > largest {
+			largest = m
+		}
+	}
+	return largest, true
+}
+
+// Kernels of rows get whole rows, one at least.
+
+func vaddrowFast(z, x, b []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	step := max(atOnce/len(b), 1) * len(b)
+	for i := 0; i < len(x); i += step {
+		j := min(i+step, len(x))
+		if useAVX512 {
+			vaddrowAVX512(z[i:j], x[i:j], b)
+		} else {
+			vaddrowAVX2(z[i:j], x[i:j], b)
+		}
+	}
+	return true
+}
+
+func vsumrowsFast(s, x []float64) bool {
+	if !useAVX2 || len(x) < 8 || len(s) == 1 {
+		return false
+	}
+	step := max(atOnce/len(s), 1) * len(s)
+	for i := 0; i < len(x); i += step {
+		j := min(i+step, len(x))
+		if useAVX512 {
+			vsumrowsAVX512(s, x[i:j])
+		} else {
+			vsumrowsAVX2(s, x[i:j])
+		}
+	}
+	return true
+}
+
+// The words of element i begin with number i/4.
+
+func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool {
+	if !useAVX2 || len(m) < 8 {
+		return false
+	}
+	for i := 0; i < len(m); i += atOnce {
+		j := min(i+atOnce, len(m))
+		if useAVX512 {
+			dropMaskAVX512(m[i:j], drop, keep, key, uint64(i/4))
+		} else {
+			dropMaskAVX2(m[i:j], drop, keep, key, uint64(i/4))
+		}
+	}
+	return true
+}
+
+func sgdStepFast(w, g []float64, rate, decay float64) bool {
+	if !useAVX2 || len(w) < 8 {
+		return false
+	}
+	for i := 0; i < len(w); i += atOnce {
+		j := min(i+atOnce, len(w))
+		if useAVX512 {
+			sgdStepAVX512(w[i:j], g[i:j], rate, decay)
+		} else {
+			sgdStepAVX2(w[i:j], g[i:j], rate, decay)
+		}
+	}
+	return true
+}
+
+func momentumStepFast(w, b, g []float64, mu, fresh, rate, decay float64) bool {
+	if !useAVX2 || len(w) < 8 {
+		return false
+	}
+	for i := 0; i < len(w); i += atOnce {
+		j := min(i+atOnce, len(w))
+		if useAVX512 {
+			momentumStepAVX512(w[i:j], b[i:j], g[i:j], mu, fresh, rate, decay)
+		} else {
+			momentumStepAVX2(w[i:j], b[i:j], g[i:j], mu, fresh, rate, decay)
+		}
+	}
+	return true
+}
+
+func nesterovStepFast(w, b, g []float64, mu, fresh, rate, decay float64) bool {
+	if !useAVX2 || len(w) < 8 {
+		return false
+	}
+	for i := 0; i < len(w); i += atOnce {
+		j := min(i+atOnce, len(w))
+		if useAVX512 {
+			nesterovStepAVX512(w[i:j], b[i:j], g[i:j], mu, fresh, rate, decay)
+		} else {
+			nesterovStepAVX2(w[i:j], b[i:j], g[i:j], mu, fresh, rate, decay)
+		}
+	}
+	return true
+}
+
+func adamStepFast(w, m, v, g []float64, a *adamNumbers) bool {
+	if !useAVX2 || len(w) < 4 {
+		return false
+	}
+	for i := 0; i < len(w); i += atOnce {
+		j := min(i+atOnce, len(w))
+		if useAVX512 {
+			adamStepAVX512(w[i:j], m[i:j], v[i:j], g[i:j], a)
+		} else {
+			adamStepAVX2(w[i:j], m[i:j], v[i:j], g[i:j], a)
+		}
+	}
+	return true
+}
+
+// vexpAVX512 and vexpAVX2 do
+//
+//	for i := range x {
+//		y[i] = exp(x[i])
+//	}
+//
+//go:noescape
+func vexpAVX512(y, x []float64)
+
+//go:noescape
+func vexpAVX2(y, x []float64)
+
+// vlogAVX512 and vlogAVX2 do
+//
+//	for i := range x {
+//		y[i] = log(x[i])
+//	}
+//
+//go:noescape
+func vlogAVX512(y, x []float64)
+
+//go:noescape
+func vlogAVX2(y, x []float64)
+
+// vtanhAVX512 and vtanhAVX2 do
+//
+//	for i := range x {
+//		y[i] = tanh(x[i])
+//	}
+//
+//go:noescape
+func vtanhAVX512(y, x []float64)
+
+//go:noescape
+func vtanhAVX2(y, x []float64)
+
+// vsigmoidAVX512 and vsigmoidAVX2 do
+//
+//	for i := range x {
+//		y[i] = sigmoid(x[i])
+//	}
+//
+//go:noescape
+func vsigmoidAVX512(y, x []float64)
+
+//go:noescape
+func vsigmoidAVX2(y, x []float64)
+
+// vsoftplusAVX512 and vsoftplusAVX2 do
+//
+//	for i := range x {
+//		y[i] = softplus(x[i])
+//	}
+//
+//go:noescape
+func vsoftplusAVX512(y, x []float64)
+
+//go:noescape
+func vsoftplusAVX2(y, x []float64)
+
+// vgeluAVX512 and vgeluAVX2 do
+//
+//	for i := range x {
+//		y[i] = gelu(x[i])
+//	}
+//
+//go:noescape
+func vgeluAVX512(y, x []float64)
+
+//go:noescape
+func vgeluAVX2(y, x []float64)
+
+// vsqrtAVX512 and vsqrtAVX2 do
+//
+//	for i := range x {
+//		y[i] = math.Sqrt(x[i])
+//	}
+//
+//go:noescape
+func vsqrtAVX512(y, x []float64)
+
+//go:noescape
+func vsqrtAVX2(y, x []float64)
+
+// vexpShiftAVX512 and vexpShiftAVX2 do
+//
+//	for i := range x {
+//		y[i] = exp(x[i] + s)
+//	}
+//
+//go:noescape
+func vexpShiftAVX512(y []float64, s float64, x []float64)
+
+//go:noescape
+func vexpShiftAVX2(y []float64, s float64, x []float64)
+
+// vaddAVX512 and vaddAVX2 do
+//
+//	for i := range x {
+//		z[i] = x[i] + y[i]
+//	}
+//
+//go:noescape
+func vaddAVX512(z, x, y []float64)
+
+//go:noescape
+func vaddAVX2(z, x, y []float64)
+
+// vsubAVX512 and vsubAVX2 do
+//
+//	for i := range x {
+//		z[i] = x[i] - y[i]
+//	}
+//
+//go:noescape
+func vsubAVX512(z, x, y []float64)
+
+//go:noescape
+func vsubAVX2(z, x, y []float64)
+
+// vmulAVX512 and vmulAVX2 do
+//
+//	for i := range x {
+//		z[i] = x[i] * y[i]
+//	}
+//
+//go:noescape
+func vmulAVX512(z, x, y []float64)
+
+//go:noescape
+func vmulAVX2(z, x, y []float64)
+
+// vdivAVX512 and vdivAVX2 do
+//
+//	for i := range x {
+//		z[i] = x[i] / y[i]
+//	}
+//
+//go:noescape
+func vdivAVX512(z, x, y []float64)
+
+//go:noescape
+func vdivAVX2(z, x, y []float64)
+
+// vreluGradAVX512 and vreluGradAVX2 do
+//
+//	for i := range x {
+//		if x[i] <= 0 {
+//			dx[i] = 0
+//		} else {
+//			dx[i] = dy[i]
+//		}
+//	}
+//
+//go:noescape
+func vreluGradAVX512(dx, x, dy []float64)
+
+//go:noescape
+func vreluGradAVX2(dx, x, dy []float64)
+
+// vtanhGradAVX512 and vtanhGradAVX2 do
+//
+//	for i := range y {
+//		dx[i] = dy[i] * math.FMA(-y[i], y[i], 1)
+//	}
+//
+//go:noescape
+func vtanhGradAVX512(dx, y, dy []float64)
+
+//go:noescape
+func vtanhGradAVX2(dx, y, dy []float64)
+
+// vsigmoidGradAVX512 and vsigmoidGradAVX2 do
+//
+//	for i := range y {
+//		dx[i] = dy[i] * (y[i] * (1 - y[i]))
+//	}
+//
+//go:noescape
+func vsigmoidGradAVX512(dx, y, dy []float64)
+
+//go:noescape
+func vsigmoidGradAVX2(dx, y, dy []float64)
+
+// vgeluGradAVX512 and vgeluGradAVX2 do
+//
+//	for i := range x {
+//		dx[i] = dy[i] * geluGrad(x[i])
+//	}
+//
+//go:noescape
+func vgeluGradAVX512(dx, x, dy []float64)
+
+//go:noescape
+func vgeluGradAVX2(dx, x, dy []float64)
+
+// vshiftAVX512 and vshiftAVX2 do
+//
+//	for i := range x {
+//		z[i] = x[i] + s
+//	}
+//
+//go:noescape
+func vshiftAVX512(z []float64, s float64, x []float64)
+
+//go:noescape
+func vshiftAVX2(z []float64, s float64, x []float64)
+
+// vscaleAVX512 and vscaleAVX2 do
+//
+//	for i := range x {
+//		z[i] = s * x[i]
+//	}
+//
+//go:noescape
+func vscaleAVX512(z []float64, s float64, x []float64)
+
+//go:noescape
+func vscaleAVX2(z []float64, s float64, x []float64)
+
+// vaxpyAVX512 and vaxpyAVX2 do
+//
+//	for i := range x {
+//		z[i] = math.FMA(s, y[i], x[i])
+//	}
+//
+//go:noescape
+func vaxpyAVX512(z, x []float64, s float64, y []float64)
+
+//go:noescape
+func vaxpyAVX2(z, x []float64, s float64, y []float64)
+
+// vsumAVX512 and vsumAVX2 add x to the lanes, and return the sum of these as
+// laneTree does:
+//
+//	for i, v := range x {
+//		a[i%lanes] += v
+//	}
+//	return laneTree(a)
+//
+//go:noescape
+func vsumAVX512(a *[lanes]float64, x []float64) float64
+
+//go:noescape
+func vsumAVX2(a *[lanes]float64, x []float64) float64
+
+// vdotAVX512 and vdotAVX2 are the same for
+//
+//	a[i%lanes] = math.FMA(v, y[i], a[i%lanes])
+//
+//go:noescape
+func vdotAVX512(a *[lanes]float64, x, y []float64) float64
+
+//go:noescape
+func vdotAVX2(a *[lanes]float64, x, y []float64) float64
+
+// vmaxAVX512 and vmaxAVX2 are the loop of [vmax].
+//
+//go:noescape
+func vmaxAVX512(x []float64) float64
+
+//go:noescape
+func vmaxAVX2(x []float64) float64
+
+// vaddrowAVX512 and vaddrowAVX2 are the loops of [vaddrow]. There is a column.
+//
+//go:noescape
+func vaddrowAVX512(z, x, b []float64)
+
+//go:noescape
+func vaddrowAVX2(z, x, b []float64)
+
+// vsumrowsAVX512 and vsumrowsAVX2 are the loops of [vsumrows]. There are a
+// column and a row.
+//
+//go:noescape
+func vsumrowsAVX512(s, x []float64)
+
+//go:noescape
+func vsumrowsAVX2(s, x []float64)
+
+// dropMaskAVX512 and dropMaskAVX2 are the loop of [dropMask], from the given
+// word of the stream on.
+//
+//go:noescape
+func dropMaskAVX512(m []float64, drop uint64, keep float64, key, word uint64)
+
+//go:noescape
+func dropMaskAVX2(m []float64, drop uint64, keep float64, key, word uint64)
+
+// sgdStepAVX512 and sgdStepAVX2 are the loop of [sgdStep].
+//
+//go:noescape
+func sgdStepAVX512(w, g []float64, rate, decay float64)
+
+//go:noescape
+func sgdStepAVX2(w, g []float64, rate, decay float64)
+
+// momentumStepAVX512 and momentumStepAVX2 are the loop of [momentumStep].
+//
+//go:noescape
+func momentumStepAVX512(w, b, g []float64, mu, fresh, rate, decay float64)
+
+//go:noescape
+func momentumStepAVX2(w, b, g []float64, mu, fresh, rate, decay float64)
+
+// nesterovStepAVX512 and nesterovStepAVX2 are the loop of [nesterovStep].
+//
+//go:noescape
+func nesterovStepAVX512(w, b, g []float64, mu, fresh, rate, decay float64)
+
+//go:noescape
+func nesterovStepAVX2(w, b, g []float64, mu, fresh, rate, decay float64)
+
+// adamStepAVX512 and adamStepAVX2 are the loop of [adamStep].
+//
+//go:noescape
+func adamStepAVX512(w, m, v, g []float64, a *adamNumbers)
+
+//go:noescape
+func adamStepAVX2(w, m, v, g []float64, a *adamNumbers)
