@@ -141,10 +141,10 @@ func (l *GRULayer) back(t *recurrentTask, i, s int, d []float64) {
 	vsub(dn, dh, dr)
 	copy(dh, dr)
 	// The gradients of the sums take the place of the gates.
-	tanhBackward(n, n, dn)
+	vtanhGrad(n, n, dn)
 	vmul(dr, n, u)
 	vmul(u, n, r)
-	sigmoidBackward(a[:2*k], a[:2*k], d[:2*k])
+	vsigmoidGrad(a[:2*k], a[:2*k], d[:2*k])
 }
 
 // CanStep returns nil.

@@ -59,7 +59,7 @@ func (l *LSTMLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	}
 	n := l.Hidden
 	l.Wx, l.Wh, l.B, l.H0, l.C0 = r.wx, r.wh, newParam("bias", 1, 4*n, rng), nil, nil
-	l.B.NoDecay = true
+	l.B.NoDecay, l.Wh.lazy = true, true
 	if rng != nil {
 		for j := n; j < 2*n; j++ {
 			l.B.Value.Data[j] = 1
@@ -155,7 +155,7 @@ func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
 	dh, dc := t.dh.Row(k), t.dc.Row(k)
 	vmul(do, dh, tc)
 	vmul(di, dh, o)
-	tanhBackward(di, tc, di)
+	vtanhGrad(di, tc, di)
 	vadd(dc, dc, di)
 	vmul(di, dc, g)
 	vmul(df, dc, before)
@@ -163,9 +163,9 @@ func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
 	vmul(dc, dc, f)
 	clear(dh)
 	// The gradients of the sums take the place of the gates.
-	sigmoidBackward(z[:2*n], z[:2*n], d[:2*n])
-	tanhBackward(g, g, dg)
-	sigmoidBackward(o, o, do)
+	vsigmoidGrad(z[:2*n], z[:2*n], d[:2*n])
+	vtanhGrad(g, g, dg)
+	vsigmoidGrad(o, o, do)
 }
 
 // CanStep returns nil.

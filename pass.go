@@ -70,9 +70,6 @@ func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
-	if x.Rows == rows { // as most often
-		return x
-	}
 	m := p.views.take()
 	m.Rows, m.Cols, m.Data = rows, cols, x.Data
 	return m

@@ -35,6 +35,7 @@ func (r *recurrence) build(name string, in Shape, hidden, gates int, after Activ
 	}
 	r.wx = newParam("wx", r.in, gates*hidden, rng)
 	r.wh = newParam("wh", hidden, gates*hidden, rng)
+	r.wx.lazy = true
 	initialize(init, after, r.wx.Value, r.in, hidden, rng)
 	if rng == nil {
 		return nil
@@ -156,16 +157,16 @@ func (r *recurrence) backward(p *Pass, t *recurrentTask) {
 	h0, n, w := t.h0, r.hidden, r.gates*r.hidden
 	dz := p.Reshape(t.z, x.Rows*r.steps, w)
 	t.do()
-	r.wx.Grad.AddTMul(p.Reshape(x, dz.Rows, r.in), dz)
+	r.wx.addTMul(p.Reshape(x, dz.Rows, r.in), dz)
 	before := p.raw(x.Rows, r.steps*n) // hₜ₋₁
 	for i := range x.Rows {
 		copy(before.Row(i), h0.Row(i))
 		copy(before.Row(i)[n:], y.Row(i))
 	}
-	dwh := r.wh.Grad.Data
 	if u == nil {
-		gemm(true, false, n, w, dz.Rows, before.Data, n, dz.Data, w, dwh, w, true)
+		r.wh.addTMul(p.Reshape(before, dz.Rows, n), dz)
 	} else {
+		dwh := r.wh.Grad.Data
 		gemm(true, false, n, w-n, dz.Rows, before.Data, n, dz.Data, w, dwh, w, true)
 		gemm(true, false, n, n, dz.Rows, before.Data, n, u.Data, n, dwh[w-n:], w, true)
 	}

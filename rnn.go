@@ -64,7 +64,7 @@ func (l *RNNLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, err
 	}
 	l.Wx, l.Wh, l.B, l.H0 = r.wx, r.wh, newParam("bias", 1, l.Hidden, rng), nil
-	l.B.NoDecay = true
+	l.B.NoDecay, l.Wh.lazy = true, true
 	if l.LearnState {
 		l.H0 = r.state("h0", rng)
 		r.h0 = l.H0
@@ -127,7 +127,7 @@ func (l *RNNLayer) back(t *recurrentTask, i, s int, _ []float64) {
 	if l.ReLU {
 		vreluGrad(dz, h, dh)
 	} else {
-		tanhBackward(dz, h, dh)
+		vtanhGrad(dz, h, dh)
 	}
 	clear(dh)
 }

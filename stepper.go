@@ -83,6 +83,7 @@ func NewSession(n *Network) (*Session, error) {
 	case len(n.in) != 1 || n.layers.Indices() == 0:
 		return nil, fmt.Errorf("nn: NewSession: the network's input is %v; it must be (steps, n), or (steps) before a layer of indices", n.in)
 	}
+	n.checkBuilt("NewSession")
 	if err := n.layers.CanStep(); err != nil {
 		return nil, fmt.Errorf("nn: NewSession: %w", err)
 	}
@@ -98,6 +99,9 @@ func (s *Session) Step(x *Matrix) *Matrix { return s.StepTo(new(Matrix), x) }
 // returns dst. dst may be x. It allocates nothing if dst is large enough,
 // after a few steps.
 func (s *Session) StepTo(dst, x *Matrix) *Matrix {
+	if x == nil {
+		panic("nn: Step: x is nil")
+	}
 	x.check("Step")
 	if x.Cols != s.width {
 		panic(fmt.Sprintf("nn: Step: x is %d×%d; a step of the network's input %v has %d columns", x.Rows, x.Cols, s.net.in, s.width))

@@ -81,7 +81,7 @@ func TestSessionLast(t *testing.T) {
 	x := stepInput(n, 2)
 	for step := range 7 {
 		y := s.Step(new(Matrix).CopyCols(x, 3*step, 3*step+3))
-		short := New(nil, Input(step+1, 3), n.layers.copies()...)
+		short := New(nil, Input(step+1, 3), n.layers.Clone()...)
 		for i, q := range short.params {
 			q.Value.Copy(n.params[i].Value)
 		}
@@ -89,19 +89,6 @@ func TestSessionLast(t *testing.T) {
 			t.Errorf("step %d gives %v, want %v", step, y, want)
 		}
 	}
-}
-
-// copies returns layers of the same configuration.
-func (ls Layers) copies() Layers {
-	text, err := ls.MarshalJSON()
-	if err != nil {
-		panic(err)
-	}
-	var copies Layers
-	if err := copies.UnmarshalJSON(text); err != nil {
-		panic(err)
-	}
-	return copies
 }
 
 func TestSessionErrors(t *testing.T) {
