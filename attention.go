@@ -281,9 +281,7 @@ func (a *AttentionLayer) padding(p *Pass, batch int) ([]float64, int) {
 	if m == nil || len(m.Data) == 0 {
 		return nil, 0
 	}
-	if m.Rows != batch || m.Cols != a.steps {
-		panic(fmt.Sprintf("nn: Attention: input has %d steps, and Padding before it saw %d; put Padding after what changes their number", a.steps, m.Cols))
-	}
+	checkPadding(m, a, batch, a.steps)
 	return m.Data[a.Queries:], m.Cols // the queries come first
 }
 

@@ -283,9 +283,9 @@ func TestAttentionErrors(t *testing.T) {
 	net := New(nil, Input(4, 2), Padding(), Steps(0, 3), MeanSteps())
 	net.Predict(NewMatrix(1, 8))
 	net = New(nil, Input(4, 2), Padding(), Reshape(2, 4), Attention(1))
-	wantPanic(t, "nn: Attention: input has 2 steps, and Padding before it saw 4", func() { net.Predict(NewMatrix(1, 8)) })
+	wantPanic(t, "nn: Attention(1): input has 2 steps, and Padding before it saw 4", func() { net.Predict(NewMatrix(1, 8)) })
 	net = New(nil, Input(4, 2), Padding(), Reshape(2, 4), MeanSteps())
-	wantPanic(t, "nn: MeanSteps: input has 2 steps, and Padding before it saw 4", func() { net.Predict(NewMatrix(1, 8)) })
+	wantPanic(t, "nn: MeanSteps(): input has 2 steps, and Padding before it saw 4", func() { net.Predict(NewMatrix(1, 8)) })
 }
 
 // No bit of a step depends on later ones, whatever these are.

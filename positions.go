@@ -25,7 +25,7 @@ type PositionsLayer struct {
 func Positions() *PositionsLayer { return new(PositionsLayer) }
 
 func (l *PositionsLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
-	if err := checkSteps("Positions", in); err != nil {
+	if err := checkSequence("Positions", in); err != nil {
 		return nil, err
 	}
 	l.W = newParam("weight", in[0], in[1], rng)
@@ -33,17 +33,6 @@ func (l *PositionsLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		l.W.Value.FillNormal(rng, 0, 0.02)
 	}
 	return in, nil
-}
-
-// checkSteps returns an error unless in is (steps, n).
-func checkSteps(name string, in Shape) error {
-	if len(in) != 2 {
-		return fmt.Errorf("%s: input is %v; it must be (steps, n)", name, in)
-	}
-	if err := in.check(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }
 
 func (l *PositionsLayer) Params() []*Param { return []*Param{l.W} }
@@ -97,7 +86,7 @@ type SinusoidalPositionsLayer struct {
 func SinusoidalPositions() *SinusoidalPositionsLayer { return new(SinusoidalPositionsLayer) }
 
 func (l *SinusoidalPositionsLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
-	if err := checkSteps("SinusoidalPositions", in); err != nil {
+	if err := checkSequence("SinusoidalPositions", in); err != nil {
 		return nil, err
 	}
 	l.steps, l.n = in[0], in[1]

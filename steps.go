@@ -9,8 +9,8 @@ import (
 // different lengths: those whose values are all 0, as [EmbeddingLayer.WithPadding]
 // gives. It changes nothing, but the layers after it that bring steps together
 // leave padding out, as they say: an [AttentionLayer] attends to no such step,
-// a [MeanStepsLayer] takes the mean of the others. That goes up to the next
-// PaddingLayer.
+// the state of an [LSTMLayer] stays as it is, a [MeanStepsLayer] takes the mean of
+// the others. That goes up to the next PaddingLayer.
 //
 // It belongs where such steps are still 0: right after an embedding, or at the
 // beginning of the network. In the branches of a [ConcatLayer], what one notes or
@@ -23,7 +23,7 @@ func Padding() *PaddingLayer { return new(PaddingLayer) }
 func (*PaddingLayer) passesInit() {}
 
 func (l *PaddingLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
-	if err := checkSteps("Padding", in); err != nil {
+	if err := checkSequence("Padding", in); err != nil {
 		return nil, err
 	}
 	l.n = in[1]
@@ -62,7 +62,7 @@ type MeanStepsLayer struct{ steps, n int }
 func MeanSteps() *MeanStepsLayer { return new(MeanStepsLayer) }
 
 func (l *MeanStepsLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
-	if err := checkSteps("MeanSteps", in); err != nil {
+	if err := checkSequence("MeanSteps", in); err != nil {
 		return nil, err
 	}
 	l.steps, l.n = in[0], in[1]
@@ -73,9 +73,7 @@ func (l *MeanStepsLayer) Params() []*Param { return nil }
 
 func (l *MeanStepsLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	padding := p.padding
-	if padding != nil && (padding.Rows != x.Rows || padding.Cols != l.steps) {
-		panic(fmt.Sprintf("nn: MeanSteps: input has %d steps, and Padding before it saw %d; put Padding after what changes their number", l.steps, padding.Cols))
-	}
+	checkPadding(padding, l, x.Rows, l.steps)
 	y := p.New(x.Rows, l.n)
 	for b := range x.Rows {
 		yb := y.Row(b)
@@ -146,7 +144,7 @@ func Steps(from, to int) *StepsLayer { return &StepsLayer{From: from, To: to} }
 func (*StepsLayer) passesInit() {}
 
 func (l *StepsLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
-	if err := checkSteps("Steps", in); err != nil {
+	if err := checkSequence("Steps", in); err != nil {
 		return nil, err
 	}
 	if l.From < 0 || l.To <= l.From || l.To > in[0] {
