@@ -100,6 +100,8 @@ func checkOnce(ls Layers, seen map[Layer]bool) error {
 			inside = []Layers{l.Body, l.Shortcut}
 		case *ConcatLayer:
 			inside = l.Branches
+		case *BidirectionalLayer:
+			inside = []Layers{l.Ahead, l.Back}
 		}
 		// Pointers to structs without fields may all be equal.
 		if t := reflect.TypeOf(l); t.Kind() == reflect.Pointer && t.Elem().Size() > 0 {

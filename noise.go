@@ -78,6 +78,73 @@ func dropMask(m []float64, rate float64, key uint64) {
 	}
 }
 
+// A ChannelDropoutLayer drops whole channels, the first dimension of its input,
+// of an image (channels, h, w) for example: neighbours in a picture are so alike
+// that dropping values one by one hides little. With probability Rate all
+// values of a channel become zero, else they are divided by 1 − Rate:
+//
+//	y = m·x/(1 − Rate)    dx = m·dy/(1 − Rate)
+//
+// with m 0 or 1 for each channel of each sample. Otherwise it is as [Dropout].
+//
+// Tompson et al., Efficient Object Localization Using Convolutional Networks,
+// arXiv:1411.4280.
+type ChannelDropoutLayer struct {
+	Rate float64
+
+	channels int
+}
+
+// ChannelDropout returns a ChannelDropoutLayer. It panics unless 0 ≤ rate < 1.
+func ChannelDropout(rate float64) *ChannelDropoutLayer {
+	if !(rate >= 0 && rate < 1) {
+		panic(fmt.Sprintf("nn: ChannelDropout: rate is %v; it must be at least 0 and less than 1", rate))
+	}
+	return &ChannelDropoutLayer{Rate: rate}
+}
+
+func (*ChannelDropoutLayer) passesInit() {}
+
+func (d *ChannelDropoutLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
+	if !(d.Rate >= 0 && d.Rate < 1) {
+		return nil, fmt.Errorf("ChannelDropout: rate is %v; it must be at least 0 and less than 1", d.Rate)
+	}
+	if len(in) < 2 {
+		return nil, fmt.Errorf("ChannelDropout: input is %v; it must have channels of several values, or take Dropout", in)
+	}
+	d.channels = in[0]
+	return in, nil
+}
+
+func (d *ChannelDropoutLayer) Params() []*Param { return nil }
+
+func (d *ChannelDropoutLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	if !p.Training() || d.Rate == 0 {
+		return x
+	}
+	mask := p.raw(x.Rows, d.channels)
+	dropMask(mask.Data, d.Rate, p.key())
+	p.Push(mask)
+	return d.apply(p, mask, x)
+}
+
+// Backward is Forward with the same mask, as for [DropoutLayer].
+func (d *ChannelDropoutLayer) Backward(p *Pass, dy *Matrix) *Matrix {
+	if !p.Training() || d.Rate == 0 {
+		return dy
+	}
+	return d.apply(p, p.Pop(), dy)
+}
+
+// apply returns x with each channel times its value in mask.
+func (d *ChannelDropoutLayer) apply(p *Pass, mask, x *Matrix) *Matrix {
+	y, area := p.raw(x.Rows, x.Cols), x.Cols/d.channels
+	for c, m := range mask.Data {
+		vscale(y.Data[c*area:(c+1)*area], m, x.Data[c*area:(c+1)*area])
+	}
+	return y
+}
+
 // A GaussianNoiseLayer adds normally distributed noise of mean 0 and standard
 // deviation Std to every value:
 //

@@ -22,6 +22,8 @@ type Pass struct {
 	mats  arena // memory, in order of use
 	views arena // headers for Reshape, without memory of their own
 	stack []*Matrix
+
+	padding *Matrix // (batch, steps), 1 where a [PaddingLayer] saw padding; nil: no such layer
 }
 
 // arena hands out the same matrices in the same order on every trip.
@@ -43,7 +45,7 @@ func (p *arena) take() *Matrix {
 func (p *Pass) reset(training bool, rng *rand.Rand) {
 	p.training, p.rng = training, rng
 	p.mats.next, p.views.next, p.keys = 0, 0, 0
-	p.stack = p.stack[:0]
+	p.stack, p.padding = p.stack[:0], nil
 	if rng != nil {
 		p.seed = rng.Uint64()
 	}
@@ -67,9 +69,6 @@ func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
 	}
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
-	}
-	if x.Rows == rows { // as most often
-		return x
 	}
 	m := p.views.take()
 	m.Rows, m.Cols, m.Data = rows, cols, x.Data

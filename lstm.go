@@ -1,0 +1,186 @@
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// An LSTMLayer computes, step after step, from four blocks of Hidden columns of
+// zₜ = xₜ·Wx + hₜ₋₁·Wh + b, in this order,
+//
+//	i = σ(zⁱ)    f = σ(zᶠ)    g = tanh(zᵍ)    o = σ(zᵒ)
+//	cₜ = f ⊙ cₜ₋₁ + i ⊙ g
+//	hₜ = o ⊙ tanh(cₜ)
+//
+// with xₜ (batch, n), Wx (n, 4·Hidden), Wh (Hidden, 4·Hidden), b (1, 4·Hidden), cₜ
+// and hₜ (batch, Hidden), h₀ = c₀ = 0, and gives all hₜ: (steps, n) becomes
+// (steps, Hidden). [Last] keeps the last one. Layers of this kind can stand one after
+// the other, and [Bidirectional] joins two.
+//
+// If LearnState is set, h₀ and c₀ are parameters, the same for all samples. At a
+// step that [Padding] has noted the state stays as it is.
+//
+// PyTorch has the same order of gates, and a second bias, which is added to the
+// first. Wx begins with values by Init, Wh orthogonal in each block, b with 0
+// but for 1 in the block of f, which lets gradients pass. The parameters are
+// named wx, wh, bias, h0 and c0.
+//
+// Hochreiter and Schmidhuber, Neural Computation 9(8), 1997; Gers et al., Neural
+// Computation 12(10), 2000.
+type LSTMLayer struct {
+	Hidden     int
+	LearnState bool        `json:",omitempty"`
+	Init       Initializer `json:"-"` // of Wx; nil: GlorotUniform
+
+	Wx, Wh, B, H0, C0 *Param `json:"-"` // set by Build; H0 and C0 are nil unless LearnState is set
+
+	rec recurrence
+}
+
+// LSTM returns an LSTMLayer with the given number of hidden features.
+func LSTM(hidden int) *LSTMLayer { return &LSTMLayer{Hidden: hidden} }
+
+// WithLearnedState sets LearnState and returns l.
+func (l *LSTMLayer) WithLearnedState() *LSTMLayer {
+	l.LearnState = true
+	return l
+}
+
+// WithInit sets Init and returns l.
+func (l *LSTMLayer) WithInit(init Initializer) *LSTMLayer {
+	l.Init = init
+	return l
+}
+
+func (l *LSTMLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
+	r := &l.rec
+	if err := r.build(fmt.Sprintf("LSTM(%d)", l.Hidden), in, l.Hidden, 4, Tanh, l.Init, rng); err != nil {
+		return nil, err
+	}
+	n := l.Hidden
+	l.Wx, l.Wh, l.B, l.H0, l.C0 = r.wx, r.wh, newParam("bias", 1, 4*n, rng), nil, nil
+	l.B.NoDecay, l.Wh.lazy = true, true
+	if rng != nil {
+		for j := n; j < 2*n; j++ {
+			l.B.Value.Data[j] = 1
+		}
+	}
+	if l.LearnState {
+		l.H0, l.C0 = r.state("h0", rng), r.state("c0", rng)
+		r.h0, r.c0 = l.H0, l.C0
+	}
+	return Shape{in[0], n}, nil
+}
+
+func (l *LSTMLayer) Params() []*Param {
+	ps := []*Param{l.Wx, l.Wh, l.B}
+	if l.H0 != nil {
+		ps = append(ps, l.H0, l.C0)
+	}
+	return ps
+}
+
+func (l *LSTMLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	t, width := l.rec.begin(p, l, x), l.rec.steps*l.Hidden
+	t.y = p.raw(x.Rows, width)
+	t.c0 = l.rec.start(p, l.rec.c0, x.Rows)
+	if p.Training() {
+		t.c, t.tc = p.raw(x.Rows, width), p.raw(x.Rows, width)
+		p.Push(t.z, t.c, t.tc)
+	}
+	return l.rec.forward(p, t)
+}
+
+// Backward goes from the last step to the first, with dhₜ and dcₜ the gradients with
+// respect to hₜ and cₜ. hₜ is output at step t, and is in zₜ₊₁; cₜ is in hₜ and in
+// cₜ₊₁. With f′ = fₜ₊₁ and σ′ = σ(1 − σ), tanh′ = 1 − tanh²:
+//
+//	dhₜ = dyₜ + dzₜ₊₁·Whᵀ
+//	dcₜ = dhₜ ⊙ o ⊙ (1 − tanh²(cₜ)) + dcₜ₊₁ ⊙ f′
+//	dzⁱ = dcₜ ⊙ g ⊙ i(1 − i)       dzᶠ = dcₜ ⊙ cₜ₋₁ ⊙ f(1 − f)
+//	dzᵍ = dcₜ ⊙ i ⊙ (1 − g²)       dzᵒ = dhₜ ⊙ tanh(cₜ) ⊙ o(1 − o)
+//	dWx = Σₜ xₜᵀ·dzₜ    dWh = Σₜ hₜ₋₁ᵀ·dzₜ    db = Σₜ dzₜ    dxₜ = dzₜ·Wxᵀ
+//	dh₀ = dz₁·Whᵀ      dc₀ = dc₁ ⊙ f₁
+//
+// where db, dh₀ and dc₀ are also sums over the samples.
+func (l *LSTMLayer) Backward(p *Pass, dy *Matrix) *Matrix {
+	return l.rec.inputGrad(p, l.backward(p, dy, p.New(dy.Rows, l.Hidden)))
+}
+
+// BackwardParams is Backward without dx.
+func (l *LSTMLayer) BackwardParams(p *Pass, dy *Matrix) {
+	l.backward(p, dy, p.New(dy.Rows, l.Hidden))
+}
+
+// backward takes in dc the gradient with respect to the last c.
+func (l *LSTMLayer) backward(p *Pass, dy, dc *Matrix) *Matrix {
+	t := l.rec.beginBack(p, l, dy)
+	t.tc, t.c, t.z = p.Pop(), p.Pop(), p.Pop()
+	t.c0, t.dc = l.rec.start(p, l.rec.c0, dy.Rows), dc
+	dz := t.z
+	l.rec.backward(p, t)
+	l.B.Grad.AddSumRows(dz)
+	return dz
+}
+
+func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
+	z, y := t.at(t.z, i, s), t.at(t.y, i, s)
+	if t.c == nil {
+		l.gates(z, t.c0.Row(i), t.c0.Row(i), y, y)
+		return
+	}
+	l.gates(z, t.before(t.c0, t.c, i, s), t.at(t.c, i, s), t.at(t.tc, i, s), y)
+}
+
+// gates turns the sums z into the gates, and sets c, tanh(c) and h from them and
+// from c before, which may be c itself. tc may be h.
+func (l *LSTMLayer) gates(z, before, c, tc, h []float64) {
+	n := l.Hidden
+	vadd(z, z, l.B.Value.Data)
+	vsigmoid(z[:2*n], z[:2*n])
+	vtanh(z[2*n:3*n], z[2*n:3*n])
+	vsigmoid(z[3*n:], z[3*n:])
+	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
+	vmul(tc, i, g)
+	vfma(c, f, before, tc)
+	vtanh(tc, c)
+	vmul(h, o, tc)
+}
+
+func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
+	n := l.Hidden
+	z, before, tc := t.at(t.z, k, s), t.before(t.c0, t.c, k, s), t.at(t.tc, k, s)
+	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
+	di, df, dg, do := d[:n], d[n:2*n], d[2*n:3*n], d[3*n:]
+	dh, dc := t.dh.Row(k), t.dc.Row(k)
+	vmul(do, dh, tc)
+	vmul(di, dh, o)
+	vtanhGrad(di, tc, di)
+	vadd(dc, dc, di)
+	vmul(di, dc, g)
+	vmul(df, dc, before)
+	vmul(dg, dc, i)
+	vmul(dc, dc, f)
+	clear(dh)
+	// The gradients of the sums take the place of the gates.
+	vsigmoidGrad(z[:2*n], z[:2*n], d[:2*n])
+	vtanhGrad(g, g, dg)
+	vsigmoidGrad(o, o, do)
+}
+
+// CanStep returns nil.
+func (l *LSTMLayer) CanStep() error { return nil }
+
+// Step implements [Stepper]. Its state is h and c.
+func (l *LSTMLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
+	h, z := l.rec.step(p, s, x)
+	c := s.Matrix(x.Rows, l.Hidden)
+	l.rec.startStep(s, c, l.C0)
+	if l.rec.hasState(s) {
+		z.AddMul(h, l.Wh.Value)
+	}
+	for i := range z.Rows {
+		l.gates(z.Row(i), c.Row(i), c.Row(i), h.Row(i), h.Row(i))
+	}
+	return h
+}
