@@ -29,6 +29,11 @@ func rowAVX512(a *float64, csa int, b *float64, rsb int, c *float64, n, k, acc i
 //go:noescape
 func transpose8AVX512(dst *float64, ldd int, src *float64, lds, k, rows int)
 
+// transpose2AVX512 is gemmTranspose for 2 rows of k values, k a multiple of 8.
+//
+//go:noescape
+func transpose2AVX512(dst *float64, ldd int, src *float64, lds, k int)
+
 // copy24AVX512 copies rows of 24·panels values, lds apart, to panels.
 //
 //	copy(dst[(t*rows+p)*24:][:24], src[p*lds+t*24:])    for all p < rows, t < panels

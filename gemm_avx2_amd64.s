@@ -77,7 +77,7 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 // func tile12AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile12AVX2(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -89,7 +89,7 @@ tile:
 	LOAD3(Y10, Y11, Y12)
 	LAST(3, loaded)
 	LOAD3(Y13, Y14, Y15)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	CMPQ R13, $4
 	JLT  part
 	CMPQ cols+72(FP), $4
@@ -110,7 +110,7 @@ masked: // all rows, not all columns
 	VMASKMOVPD 64(DX), Y3, Y2
 	STEP3
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	VMOVUPD (R14), Y3
 	STORE3(Y4, Y5, Y6)
@@ -119,7 +119,7 @@ store:
 	STORE3(Y13, Y14, Y15)
 	MOVQ BX, R15
 	LEAQ (AX)(R8*4), AX
-	SUBQ $4, R13
+	SUBQ $4, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -177,7 +177,7 @@ zero:
 // func tile8AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile8AVX2(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -193,7 +193,7 @@ tile:
 	LOAD2(Y12, Y13)
 	LAST(5, loaded)
 	LOAD2(Y14, Y15)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	CMPQ R13, $6
 	JLT  part
 	CMPQ cols+72(FP), $4
@@ -212,7 +212,7 @@ masked: // all rows, not all columns
 	VMASKMOVPD 32(DX), Y3, Y1
 	STEP2
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	VMOVUPD (R14), Y3
 	STORE2(Y4, Y5)
@@ -223,7 +223,7 @@ store:
 	STORE2(Y14, Y15)
 	MOVQ BX, R15
 	LEAQ (AX)(R9*2), AX
-	SUBQ $6, R13
+	SUBQ $6, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -293,7 +293,7 @@ zero:
 // func tile4AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile4AVX2(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -313,7 +313,7 @@ tile:
 	LOAD1(Y10)
 	LAST(7, loaded)
 	LOAD1(Y11)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	CMPQ R13, $8
 	JLT  part
 	CMPQ cols+72(FP), $4
@@ -330,7 +330,7 @@ masked: // all rows, not all columns
 	VMASKMOVPD (DX), Y3, Y0
 	STEP1
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	VMOVUPD (R14), Y3
 	STORE1(Y4)
@@ -343,7 +343,7 @@ store:
 	STORE1(Y11)
 	MOVQ BX, R15
 	LEAQ (AX)(R8*8), AX
-	SUBQ $8, R13
+	SUBQ $8, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET

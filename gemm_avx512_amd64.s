@@ -88,7 +88,7 @@
 // func tile24AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile24AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -107,7 +107,7 @@ tile:
 	LOAD3(Z26, Z27, Z28)
 	LAST(7, loaded)
 	LOAD3(Z29, Z30, Z31)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	CMPQ R13, $8
 	JLT  part
 	CMPQ mask+72(FP), $0xff
@@ -127,7 +127,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z 128(DX), K1, Z2
 	STEP3
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE3(Z8, Z9, Z10)
 	STORE3(Z11, Z12, Z13)
@@ -141,7 +141,7 @@ store:
 	MOVQ a+0(FP), AX
 	LEAQ (AX)(R8*8), AX
 	MOVQ AX, a+0(FP)
-	SUBQ $8, R13
+	SUBQ $8, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -223,7 +223,7 @@ zero:
 // func tile16AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile16AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -250,7 +250,7 @@ tile:
 	LOAD2(Z28, Z29)
 	LAST(11, loaded)
 	LOAD2(Z30, Z31)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	LEAQ (R8)(R8*8), BX
 	LEAQ (BX)(R8*2), AX
 	CMPQ R13, $12
@@ -270,7 +270,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z 64(DX), K1, Z1
 	STEP2
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE2(Z8, Z9)
 	STORE2(Z10, Z11)
@@ -288,7 +288,7 @@ store:
 	MOVQ a+0(FP), AX
 	LEAQ (AX)(R9*4), AX
 	MOVQ AX, a+0(FP)
-	SUBQ $12, R13
+	SUBQ $12, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET
@@ -436,7 +436,7 @@ zero:
 // func tile8AVX512(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, mask, acc int)
 TEXT ·tile8AVX512(SB), NOSPLIT, $0-88
 	ARGS
-tile:
+tile: // s = c, or 0: rows m-R13 and on
 	START
 	CMPQ acc+80(FP), $0
 	JEQ  zero
@@ -471,7 +471,7 @@ tile:
 	LOAD1(Z22)
 	LAST(15, loaded)
 	LOAD1(Z23)
-loaded:
+loaded: // for p := range k { s += a[p]·b[p] }
 	LEAQ (SI)(R8*8), BX
 	CMPQ R13, $16
 	JLT  part
@@ -488,7 +488,7 @@ masked: // all rows, not all columns
 	VMOVUPD.Z (DX), K1, Z0
 	STEP1
 	JNZ  masked
-store:
+store: // c = s
 	MOVQ R15, BX
 	STORE1(Z8)
 	STORE1(Z9)
@@ -511,7 +511,7 @@ store:
 	LEAQ (AX)(R8*8), AX
 	LEAQ (AX)(R8*8), AX
 	MOVQ AX, a+0(FP)
-	SUBQ $16, R13
+	SUBQ $16, R13 // to the next tile
 	JGT  tile
 	VZEROUPPER
 	RET

@@ -16,7 +16,7 @@ func gemmIsNarrow(ta bool, m, n, k int) bool {
 	return empty >= 6 || ta && empty >= 3
 }
 
-// gemmNarrowRows is the number of rows of C that are computed at a time: two panels.
+// gemmNarrowRows is the number of rows of C that are computed at a time.
 // Their transpose takes the place of packed A.
 const gemmNarrowRows = 48
 
@@ -32,6 +32,10 @@ func (w *gemmPack) narrow(ta, tb bool, m, n, k int, a []float64, lda int, b []fl
 	}
 	const ldt = gemmNarrowRows
 	t := w.a[:24*ldt]
+	nr := 24
+	if n > 8 && n <= 12 {
+		nr = 16 // 10 rows are two tiles of 8×24, but one of 12×16
+	}
 	for i := 0; i < m; i += gemmNarrowRows {
 		m := min(gemmNarrowRows, m-i)
 		c := c[i*ldc:]
@@ -39,7 +43,7 @@ func (w *gemmPack) narrow(ta, tb bool, m, n, k int, a []float64, lda int, b []fl
 			gemmTransposeRows(t, ldt, c, ldc, m, n)
 		}
 		for j, v := 0, 0; j < m; j += v {
-			v = gemmWidth(m-j, 24, 8)
+			v = min(nr, m-j)
 			if ta {
 				gemmPanel(n, v, k, b, rsb, csb, a[i+j:], lda, t[j:], ldt, acc)
 				continue
@@ -51,7 +55,11 @@ func (w *gemmPack) narrow(ta, tb bool, m, n, k int, a []float64, lda int, b []fl
 			}
 		}
 		for j := 0; j < n; j += 8 {
-			transpose8AVX512(&c[j], ldc, &t[j*ldt], ldt, m, min(8, n-j))
+			if n-j == 2 && m&7 == 0 {
+				transpose2AVX512(&c[j], ldc, &t[j*ldt], ldt, m)
+			} else {
+				transpose8AVX512(&c[j], ldc, &t[j*ldt], ldt, m, min(8, n-j))
+			}
 		}
 	}
 }

@@ -312,6 +312,40 @@ done:
 	VZEROUPPER
 	RET
 
+// Two rows become two columns: pairs, and nothing to move between halves.
+
+// func transpose2AVX512(dst *float64, ldd int, src *float64, lds, k int)
+TEXT ·transpose2AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), BX
+	MOVQ ldd+8(FP), R10
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R8
+	MOVQ k+32(FP), CX
+	SHLQ $3, R10
+	SHLQ $3, R8
+	LEAQ (R10)(R10*2), R11
+	LEAQ (BX)(R10*4), DX
+pairs:
+	VMOVUPD       (SI), Z0
+	VMOVUPD       (SI)(R8*1), Z1
+	VUNPCKLPD     Z1, Z0, Z2                 // columns 0, 2, 4, 6
+	VUNPCKHPD     Z1, Z0, Z3                 // columns 1, 3, 5, 7
+	VMOVUPD       X2, (BX)
+	VMOVUPD       X3, (BX)(R10*1)
+	VEXTRACTF64X2 $1, Z2, (BX)(R10*2)
+	VEXTRACTF64X2 $1, Z3, (BX)(R11*1)
+	VEXTRACTF64X2 $2, Z2, (DX)
+	VEXTRACTF64X2 $2, Z3, (DX)(R10*1)
+	VEXTRACTF64X2 $3, Z2, (DX)(R10*2)
+	VEXTRACTF64X2 $3, Z3, (DX)(R11*1)
+	ADDQ          $64, SI
+	LEAQ          (BX)(R10*8), BX
+	LEAQ          (DX)(R10*8), DX
+	SUBQ          $8, CX
+	JGT           pairs
+	VZEROUPPER
+	RET
+
 // Packing rows of B: columns 24·t to 24·t+23 go to panel t.
 //
 //	for p := range rows {

@@ -8,7 +8,8 @@ import (
 // be one of the sources, though not overlap it otherwise. None allocates. The
 // loops below define every bit of the results: a kernel for a particular
 // processor performs the same operations on each element, in the same order
-// where an order matters. Only which NaN a NaN is stays open.
+// where an order matters. Only which NaN a NaN is stays open. vexpFast, for
+// example, is vexp by such a kernel; it returns false if there is none.
 
 // vadd sets z = x + y.
 func vadd(z, x, y []float64) {

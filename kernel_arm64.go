@@ -4,8 +4,8 @@ package nn
 
 import "math"
 
-// Assembly can't be interrupted, so it gets at most this many elements, some
-// 10 µs of work.
+// Assembly can't be interrupted, so it gets at most this many elements, from 1
+// to 50 µs of work.
 const atOnce = 1 << 13
 
 // Each …Fast does what the kernel of that name does and returns true, or does

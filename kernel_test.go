@@ -34,9 +34,9 @@ func checkBits(t *testing.T, what string, got, want []float64) {
 	}
 }
 
-// guarded returns a copy of x, seldom aligned, with room before and behind it
+// fenced returns a copy of x, seldom aligned, with room before and behind it
 // that done checks.
-func guarded(t *testing.T, x []float64) (y []float64, done func()) {
+func fenced(t *testing.T, x []float64) (y []float64, done func()) {
 	const guard = 12345.678
 	a := make([]float64, len(x)+32)
 	lo, hi := 8+len(x)%7, 8+len(x)%7+len(x)
@@ -85,11 +85,11 @@ func testSliceFunctions(t *testing.T) {
 			for i, v := range x {
 				want[i] = c.f(v)
 			}
-			got, done := guarded(t, make([]float64, n))
+			got, done := fenced(t, make([]float64, n))
 			c.v(got, x)
 			checkBits(t, c.name, got, want)
 			done()
-			got, done = guarded(t, x)
+			got, done = fenced(t, x)
 			c.v(got, got)
 			checkBits(t, c.name+" in place", got, want)
 			done()
@@ -128,15 +128,15 @@ func testSliceArithmetic(t *testing.T) {
 			for i, v := range x {
 				want[i] = c.f(v, y[i])
 			}
-			got, done := guarded(t, make([]float64, n))
+			got, done := fenced(t, make([]float64, n))
 			c.v(got, x, y)
 			checkBits(t, c.name, got, want)
 			done()
-			got, done = guarded(t, x)
+			got, done = fenced(t, x)
 			c.v(got, got, y)
 			checkBits(t, c.name+" into x", got, want)
 			done()
-			got, done = guarded(t, y)
+			got, done = fenced(t, y)
 			c.v(got, x, got)
 			checkBits(t, c.name+" into y", got, want)
 			done()
@@ -287,11 +287,11 @@ func testRowKernels(t *testing.T) {
 					sums[j] += x[i*cols+j]
 				}
 			}
-			got, done := guarded(t, b)
+			got, done := fenced(t, b)
 			vsumrows(got, x)
 			checkBits(t, "vsumrows", got, sums)
 			done()
-			got, done = guarded(t, make([]float64, rows*cols))
+			got, done = fenced(t, make([]float64, rows*cols))
 			vaddrow(got, x, b)
 			checkBits(t, "vaddrow", got, want)
 			done()
@@ -336,7 +336,7 @@ func testSoftmaxRow(t *testing.T) {
 		{[]float64{0, 0}, []float64{0.5, 0.5}, math.Ln2},
 		{[]float64{-1000, -1000, -1000, -1000}, []float64{0.25, 0.25, 0.25, 0.25}, -1000 + 2*math.Ln2},
 	} {
-		got, done := guarded(t, c.x)
+		got, done := fenced(t, c.x)
 		lse := softmaxRow(got, got)
 		checkBits(t, "softmaxRow", got, c.y)
 		done()

@@ -20,10 +20,10 @@ func testUpdates(t *testing.T) {
 			}
 			check := func(name string, step func(w, m, v, g []float64), formula func(i int) (w, m, v float64)) {
 				t.Helper()
-				gw, doneW := guarded(t, w)
-				gm, doneM := guarded(t, m)
-				gv, doneV := guarded(t, v)
-				gg, doneG := guarded(t, g)
+				gw, doneW := fenced(t, w)
+				gm, doneM := fenced(t, m)
+				gv, doneV := fenced(t, v)
+				gg, doneG := fenced(t, g)
 				step(gw, gm, gv, gg)
 				doneW()
 				doneM()
@@ -71,7 +71,7 @@ func TestDropMask(t *testing.T) {
 						want[i] = 0x1p16 / float64(0x10000-drop)
 					}
 				}
-				got, done := guarded(t, make([]float64, n))
+				got, done := fenced(t, make([]float64, n))
 				dropMask(got, rate, key)
 				done()
 				checkBits(t, "dropMask", got, want)

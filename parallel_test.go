@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -80,7 +81,7 @@ func TestParallelGrain(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	for _, x := range []struct{ n, grain, least, most int }{
 		{-1, 1, 0, 0}, {0, 1, 0, 0}, {1, 1, 1, 1}, {1, 0, 1, 1}, {19, 10, 1, 1}, {20, 10, 1, 2}, {7, 1, 1, 7}, {79, 10, 1, 8},
-		{80, 10, 8, 8}, {81, 10, 9, 9}, {1600, 10, 16, 16}, {8, 1, 8, 8}, {9, 0, 9, 9}, {9, 1 << 60, 1, 1},
+		{80, 10, 8, 8}, {81, 10, 9, 9}, {1600, 10, 16, 16}, {8, 1, 8, 8}, {9, 0, 9, 9}, {9, math.MaxInt, 1, 1},
 	} {
 		c := newCountTask(max(x.n, 0))
 		parallel(x.n, x.grain, c)

@@ -188,10 +188,12 @@ func (s shape) compare(threads, rounds int) {
 	reps := 1 + int(3e-3/(min(ours(3), theirs(3))/3))
 	var a, b, ratio []float64
 	for range rounds {
+		ours(reps) // wakes the processors
 		p := flops * float64(reps) / ours(reps) / 1e9
+		theirs(reps)
 		q := flops * float64(reps) / theirs(reps) / 1e9
 		if threads > 1 {
-			time.Sleep(30 * time.Millisecond) // the threads of OpenBLAS go on polling
+			time.Sleep(100 * time.Millisecond) // the threads of OpenBLAS go on polling
 		}
 		a, b, ratio = append(a, p), append(b, q), append(ratio, p/q)
 	}

@@ -1,0 +1,84 @@
+package nn
+
+import "testing"
+
+// BenchmarkConv times convolutions, forward and back, on batches of 32: the two of
+// LeNet, a middle one of a residual network, and that with a filter for each
+// channel. It also reports how much memory the pass holds after a trip, for each
+// sample.
+func BenchmarkConv(b *testing.B) {
+	const n = 32
+	for _, w := range []struct {
+		name  string
+		layer *Conv2DLayer
+		in    Shape
+	}{
+		{"LeNet1", Conv2D(6, 5).WithPadding(2), Shape{1, 28, 28}},
+		{"LeNet2", Conv2D(16, 5), Shape{6, 14, 14}},
+		{"64x64x3x3", Conv2D(64, 3).WithPadding(1), Shape{64, 32, 32}},
+		{"1x1", Conv2D(64, 1), Shape{64, 32, 32}},
+		{"depthwise", Conv2D(64, 3).WithPadding(1).WithGroups(64), Shape{64, 32, 32}},
+	} {
+		out, err := w.layer.Build(w.in, testRand())
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, q := range w.layer.Params() {
+			q.Grad = NewMatrix(q.Value.Rows, q.Value.Cols)
+		}
+		x, dy := randomMatrix(testRand(), n, w.in.Size()), randomMatrix(testRand(), n, out.Size())
+		g, p := &w.layer.conv, new(Pass)
+		flops := 2 * float64(n*g.positions()) * float64(g.f*g.depth())
+		dw, db := w.layer.W.Grad.Data, w.layer.B.Grad.Data
+		y, dx := NewMatrix(n, out.Size()), NewMatrix(n, w.in.Size())
+		for _, op := range []struct {
+			name  string
+			flops float64
+			f     func()
+		}{
+			{"forward", flops, func() { g.correlate(y.Data, x.Data, w.layer.W.Value.Data, w.layer.B.Value.Data, n) }},
+			{"dx", flops, func() { g.spread(dx.Data, dy.Data, w.layer.W.Value.Data, n) }},
+			{"dW", flops, func() { p.reset(false, nil); g.gradients(p, dw, db, dy.Data, x.Data, n) }},
+			{"both", 3 * flops, func() {
+				p.reset(true, nil)
+				w.layer.Forward(p, x)
+				w.layer.Backward(p, dy)
+			}},
+		} {
+			b.Run(w.name+"/"+op.name, func(b *testing.B) {
+				op.f()
+				b.ReportAllocs()
+				for b.Loop() {
+					op.f()
+				}
+				b.ReportMetric(op.flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				if op.name == "both" {
+					b.ReportMetric(float64(8*passValues(p))/n, "B-held/sample")
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkPool times pooling, forward and back, on batches of 32.
+func BenchmarkPool(b *testing.B) {
+	const n = 32
+	in := Shape{16, 28, 28}
+	for _, l := range []Layer{MaxPool2D(2), MaxPool2D(3).WithStride(2).WithPadding(1), AvgPool2D(2), GlobalAvgPool2D(), GlobalMaxPool2D()} {
+		out, err := l.Build(in, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x, dy := randomMatrix(testRand(), n, in.Size()), NewMatrix(n, out.Size())
+		b.Run(describe(l), func(b *testing.B) {
+			p := new(Pass)
+			b.ReportAllocs()
+			for b.Loop() {
+				p.reset(true, nil)
+				l.Forward(p, x)
+				l.Backward(p, dy)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(x.Data)), "ns/element")
+		})
+	}
+}
