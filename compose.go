@@ -118,8 +118,10 @@ func (c *ConcatLayer) Forward(p *Pass, x *Matrix) *Matrix {
 		width += n
 	}
 	y, at := p.raw(x.Rows, width), 0
+	padding := p.padding // of x, whatever a branch makes of it
 	for k, b := range c.Branches {
 		yk := b.Forward(p, x)
+		p.padding = padding
 		for i := range y.Rows {
 			copy(y.Row(i)[at:], yk.Row(i))
 		}

@@ -58,6 +58,7 @@ func Register(name string, make func() Layer) {
 func init() {
 	Register("Activation", func() Layer { return Identity })
 	Register("AdaptiveAvgPool2D", func() Layer { return new(AdaptiveAvgPool2DLayer) })
+	Register("Attention", func() Layer { return new(AttentionLayer) })
 	Register("AvgPool1D", func() Layer { return new(AvgPool1DLayer) })
 	Register("AvgPool2D", func() Layer { return new(AvgPool2DLayer) })
 	Register("BatchNorm", func() Layer { return new(BatchNormLayer) })
@@ -82,12 +83,17 @@ func init() {
 	Register("Layers", func() Layer { return Layers(nil) })
 	Register("MaxPool1D", func() Layer { return new(MaxPool1DLayer) })
 	Register("MaxPool2D", func() Layer { return new(MaxPool2DLayer) })
+	Register("MeanSteps", func() Layer { return new(MeanStepsLayer) })
 	Register("PReLU", func() Layer { return new(PReLULayer) })
+	Register("Padding", func() Layer { return new(PaddingLayer) })
+	Register("Positions", func() Layer { return new(PositionsLayer) })
 	Register("RMSNorm", func() Layer { return new(RMSNormLayer) })
 	Register("RNN", func() Layer { return new(RNNLayer) })
 	Register("Reshape", func() Layer { return new(ReshapeLayer) })
 	Register("Residual", func() Layer { return new(ResidualLayer) })
+	Register("SinusoidalPositions", func() Layer { return new(SinusoidalPositionsLayer) })
 	Register("Softmax", func() Layer { return new(SoftmaxLayer) })
+	Register("Steps", func() Layer { return new(StepsLayer) })
 }
 
 // MarshalJSON returns the layers as a list of {"layer": name, "config":

@@ -1,0 +1,46 @@
+package nn_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/seed55f1b796/nn"
+)
+
+// A small GPT learns to go on with sequences that count up by 1 or by 2, from 9
+// to 0 again, and then generates one, a digit a step.
+func ExampleTransformerBlock() {
+	const digits, steps, width = 10, 8, 16
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(steps),
+		nn.Embedding(digits, width), nn.Positions(),
+		nn.TransformerBlock(nn.Attention(2).WithCausalMask(), width, 4*width, 0),
+		nn.LayerNorm(), nn.Dense(digits), nn.Softmax())
+
+	// At every step the target is the digit that follows.
+	data := nn.Dataset{X: nn.NewMatrix(2*digits, steps), Y: nn.NewMatrix(2*digits, steps)}
+	for i := range data.Len() {
+		first, by := i/2, 1+i%2
+		for t := range steps {
+			data.X.Set(i, t, float64((first+t*by)%digits))
+			data.Y.Set(i, t, float64((first+(t+1)*by)%digits))
+		}
+	}
+	trainer := nn.Trainer{Net: net, Optimizer: &nn.Adam{LearningRate: 0.01}}
+	for range trainer.Train(data, 80) {
+	}
+
+	session, err := nn.NewSession(net)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	session.Step(nn.NewMatrix(1, 1, 3))
+	next := nn.NewMatrix(1, 1, 5)
+	for session.Len() < steps {
+		fmt.Print(next.At(0, 0), " ")
+		y := session.Step(next)
+		next.Set(0, 0, float64(y.ArgMax(0)))
+	}
+	fmt.Println(next.At(0, 0))
+	// Output: 5 7 9 1 3 5 7 9
+}
