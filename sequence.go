@@ -16,8 +16,8 @@ import (
 // "back.".
 //
 // What each direction knows at its end stands in the last step of a and in the
-// first of b. [Last] keeps the last of both; all of a sequence is in the mean over
-// the steps, or in another [Bidirectional] and its mean.
+// first of b. [Last] keeps the last step of both, where b has seen no other;
+// [MeanSteps] takes something from every step of both.
 //
 // Schuster and Paliwal, Bidirectional Recurrent Neural Networks, IEEE
 // Transactions on Signal Processing 45(11), 1997.
