@@ -717,7 +717,7 @@ func TestGoldenTransformerTraces(t *testing.T) {
 		attend, think := block[0].(*ResidualLayer).Body, block[1].(*ResidualLayer).Body
 		norm1, norm2 := attend[0].(*LayerNormLayer), think[0].(*LayerNormLayer)
 		dense1, dense2 := think[1].(*DenseLayer), think[3].(*DenseLayer)
-		names := map[*Param]string{emb.W: "emb", pos.W: "pos", norm1.Gain: "ln1_gamma", norm1.Bias: "ln1_beta", norm2.Gain: "ln2_gamma", norm2.Bias: "ln2_beta",
+		names := map[*Param]string{emb.Table: "emb", pos.W: "pos", norm1.Gain: "ln1_gamma", norm1.Bias: "ln1_beta", norm2.Gain: "ln2_gamma", norm2.Bias: "ln2_beta",
 			dense1.W: "W1", dense1.B: "b1", dense2.W: "W2", dense2.B: "b2", last.Gain: "lnf_gamma", last.Bias: "lnf_beta", head.W: "Wd", head.B: "bd"}
 		setBlock(c, a, names)
 		tr := Trainer{Net: net, Optimizer: o}

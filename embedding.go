@@ -18,7 +18,7 @@ type EmbeddingLayer struct {
 	Vocab, Dim int
 	Padding    *int `json:",omitempty"` // an index whose row starts at 0 and has no gradient
 
-	W *Param `json:"-"` // set by Build
+	Table *Param `json:"-"` // W, set by Build
 }
 
 // Embedding returns an EmbeddingLayer for indices less than vocab that gives
@@ -45,14 +45,14 @@ func (e *EmbeddingLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := (Shape{in[0], e.Dim}).check(); err != nil {
 		return nil, fmt.Errorf("Embedding(%d, %d): %w", e.Vocab, e.Dim, err)
 	}
-	e.W = newParam("weight", e.Vocab, e.Dim, rng)
-	e.W.fixed = e.Padding
+	e.Table = newParam("weight", e.Vocab, e.Dim, rng)
+	e.Table.fixed = e.Padding
 	if rng != nil {
-		for i := range e.W.Value.Data {
-			e.W.Value.Data[i] = normal(rng)
+		for i := range e.Table.Value.Data {
+			e.Table.Value.Data[i] = normal(rng)
 		}
 		if e.Padding != nil {
-			clear(e.W.Value.Row(*e.Padding))
+			clear(e.Table.Value.Row(*e.Padding))
 		}
 	}
 	return Shape{in[0], e.Dim}, nil
@@ -62,19 +62,19 @@ func (e *EmbeddingLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 func (e *EmbeddingLayer) Indices() int { return e.Vocab }
 
 func (e *EmbeddingLayer) Params() []*Param {
-	if e.W == nil {
+	if e.Table == nil {
 		return nil
 	}
-	return []*Param{e.W}
+	return []*Param{e.Table}
 }
 
 func (e *EmbeddingLayer) Forward(p *Pass, x *Matrix) *Matrix {
-	if e.W == nil {
+	if e.Table == nil {
 		panic("nn: Embedding: the layer is not built; give it to New")
 	}
 	y := p.raw(len(x.Data), e.Dim)
 	for t, v := range x.Data {
-		copy(y.Row(t), e.W.Value.Row(e.index(v)))
+		copy(y.Row(t), e.Table.Value.Row(e.index(v)))
 	}
 	p.Push(x)
 	return p.Reshape(y, x.Rows, x.Cols*e.Dim)
@@ -102,7 +102,7 @@ func (e *EmbeddingLayer) BackwardParams(p *Pass, dy *Matrix) {
 	for t, v := range x.Data {
 		k := int(v)
 		if e.Padding == nil || k != *e.Padding {
-			row := e.W.Grad.Row(k)
+			row := e.Table.Grad.Row(k)
 			vadd(row, row, dy.Row(t))
 		}
 	}

@@ -66,11 +66,11 @@ func TestGoldenEmbedding(t *testing.T) {
 		if _, err := l.Build(Shape{x.Cols}, nil); err != nil {
 			t.Fatal(err)
 		}
-		l.W.Value = w
+		l.Table.Value = w
 		dy := NewMatrix(x.Rows, x.Cols*w.Cols, c.Upstream["y"].floats()...)
 		y, dx := trip(l, x, dy)
 		c.check(t, "y", y.Data, c.Out["y"])
-		c.check(t, "dW", l.W.Grad.Data, c.Grad["W"])
+		c.check(t, "dW", l.Table.Grad.Data, c.Grad["W"])
 		if dx.Rows != x.Rows || dx.Cols != x.Cols || dx.Norm() != 0 {
 			t.Errorf("%s: dx = %v, want zeros", c.Name, dx)
 		}
@@ -95,10 +95,9 @@ func TestDenseSizes(t *testing.T) {
 		n, in, out := size[0], size[1], size[2]
 		net := New(rand.NewPCG(1, 2), Input(in), Dense(out))
 		x := randomMatrix(rng, n, in)
-		y := net.Predict(x)
 		w, b := net.params[0].Value, net.params[1].Value
 		b.FillNormal(rng, 0, 1)
-		y = net.Predict(x)
+		y := net.Predict(x)
 		for i := range n {
 			for j := range out {
 				s := 0.0

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -16,10 +15,6 @@ func goCommand(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("runs the go command")
-	}
-	name := filepath.Join(runtime.GOROOT(), "bin", "go")
-	if _, err := os.Stat(name); err == nil {
-		return name
 	}
 	name, err := exec.LookPath("go")
 	if err != nil {
