@@ -60,8 +60,9 @@ func parallel(n, grain int, t task) {
 	j := jobs.get()
 	j.task, j.n = t, n
 	j.size = max(grain, ceilDiv(n, procs*chunksPerProc))
-	j.next.Store(0)
-	helpers := min(procs, ceilDiv(n, j.size)) - 1
+	j.chunks = ceilDiv(n, j.size)
+	j.taken.Store(0)
+	helpers := min(procs, j.chunks) - 1
 	for i := range workers {
 		if helpers == 0 {
 			break
@@ -71,7 +72,7 @@ func parallel(n, grain int, t task) {
 		}
 	}
 	defer j.finish()
-	j.work()
+	j.work(true)
 }
 
 // A job is one call of parallel: the caller and its helpers take chunks from it
@@ -79,7 +80,8 @@ func parallel(n, grain int, t task) {
 type job struct {
 	task    task
 	n, size int
-	next    atomic.Int64   // first step that nobody has taken
+	chunks  int
+	taken   atomic.Uint64  // chunks: 32 bits for those at the front, 32 for those at the back
 	pending atomic.Int32   // helpers that have not finished,
 	helpers sync.WaitGroup // and the same to sleep on
 
@@ -89,11 +91,14 @@ type job struct {
 
 var jobs freelist[job]
 
-// work runs chunks until none is left, and keeps the value of a panic.
-func (j *job) work() {
+// work runs chunks until none is left, and keeps the value of a panic. The
+// caller takes them from the front and helpers from the back: so in one loop
+// after another over the same memory a processor mostly meets again what is in
+// its own cache.
+func (j *job) work(front bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			j.next.Store(int64(j.n))
+			j.stop()
 			j.mu.Lock()
 			if j.panic == nil {
 				j.panic = v
@@ -102,14 +107,25 @@ func (j *job) work() {
 		}
 	}()
 	for {
-		hi := int(j.next.Add(int64(j.size)))
-		lo := hi - j.size
-		if lo >= j.n {
+		one := uint64(1)
+		if front {
+			one <<= 32
+		}
+		taken := j.taken.Add(one)
+		first, last := int(taken>>32), int(uint32(taken))
+		if first+last > j.chunks {
 			return
 		}
-		j.task.run(lo, min(hi, j.n))
+		lo := (first - 1) * j.size
+		if !front {
+			lo = (j.chunks - last) * j.size
+		}
+		j.task.run(lo, min(lo+j.size, j.n))
 	}
 }
+
+// stop leaves no chunk to be taken.
+func (j *job) stop() { j.taken.Store(uint64(j.chunks) << 32) }
 
 // leave says that a helper will not touch the job again.
 func (j *job) leave() {
@@ -120,7 +136,7 @@ func (j *job) leave() {
 // finish takes the job back from workers that have not begun it, waits for the
 // others, frees the job and panics if a step did.
 func (j *job) finish() {
-	j.next.Store(int64(j.n)) // there is something left only if the goroutine ends
+	j.stop() // there is something left only if the goroutine ends
 	for i := 0; i < len(workers) && j.pending.Load() > 0; i++ {
 		if workers[i].job.CompareAndSwap(j, nil) {
 			j.leave()
@@ -202,7 +218,7 @@ func (w *worker) end() {
 func (w *worker) help() {
 	if j := w.job.Swap(nil); j != nil {
 		defer j.leave()
-		j.work()
+		j.work(false)
 	}
 }
 
