@@ -13,7 +13,8 @@ import (
 
 // ReadIDX reads an IDX file of bytes, the format of MNIST, gzipped or not: one
 // row for each index of the first dimension, with the other dimensions, of at
-// most four in all, in its columns, the last varying fastest.
+// most four in all, in its columns, the last varying fastest. It refuses a file
+// of more than 2³⁰ values; gzipped, one of 1 MB may hold so many.
 func ReadIDX(r io.Reader) (*Matrix, error) {
 	m, err := readIDX(bufio.NewReader(r))
 	if err != nil {
@@ -54,7 +55,7 @@ func readIDX(r *bufio.Reader) (*Matrix, error) {
 		switch {
 		case i > 0 && n == 0:
 			return nil, fmt.Errorf("dimension %d is 0", i+1)
-		case n > maxElements || i > 0 && n > maxElements/uint64(m.Cols):
+		case n > maxIDX || i > 0 && n > maxIDX/uint64(m.Cols):
 			return nil, errors.New("the dimensions are too large")
 		case i == 0:
 			m.Rows = int(n)
@@ -62,7 +63,7 @@ func readIDX(r *bufio.Reader) (*Matrix, error) {
 			m.Cols *= int(n)
 		}
 	}
-	if m.Rows > 0 && m.Cols > maxElements/m.Rows {
+	if m.Rows > 0 && m.Cols > maxIDX/m.Rows {
 		return nil, errors.New("the dimensions are too large")
 	}
 	// Memory grows with the bytes that are really there. One more than there
@@ -84,6 +85,9 @@ func readIDX(r *bufio.Reader) (*Matrix, error) {
 	}
 	return m, nil
 }
+
+// maxIDX is the most values that ReadIDX reads.
+const maxIDX = min(1<<30, maxElements)
 
 // maxElements is the most float64 values that a slice can hold.
 const maxElements = math.MaxInt / 8

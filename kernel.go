@@ -359,24 +359,6 @@ func vmax(x []float64) float64 {
 	return m
 }
 
-// vmin returns the smallest element, as [vmax] returns the largest; +Inf for an
-// empty slice.
-func vmin(x []float64) float64 {
-	m := math.Inf(1)
-	for _, v := range x {
-		if !(v >= m) {
-			if v != v {
-				return v
-			}
-			m = v
-		}
-	}
-	if m == 0 {
-		return 0
-	}
-	return m
-}
-
 // vaddrow sets each row of z to that row of x plus b; rows have len(b) columns.
 func vaddrow(z, x, b []float64) {
 	if len(b) == 0 {

@@ -117,9 +117,7 @@ func (z *Matrix) Log(x *Matrix) *Matrix {
 // NaN below 0.
 func (z *Matrix) Sqrt(x *Matrix) *Matrix {
 	z.like("Sqrt", x)
-	for i, v := range x.Data {
-		z.Data[i] = math.Sqrt(v)
-	}
+	vsqrt(z.Data, x.Data)
 	return z
 }
 

@@ -366,28 +366,6 @@ func clamp40(x float64) float64 {
 	return x
 }
 
-// normCDF returns Φ(x), the standard normal distribution function. Error below
-// 1.5 ulp, also in the left tail. Φ(-Inf) = 0, Φ(+Inf) = 1.
-func normCDF(x float64) float64 {
-	c := clamp40(x)
-	h, hl := halfSquare(c)
-	kf, hi, lo := tail(math.Abs(c), 0, h, hl)
-	t := scale2(hi+lo, kf)
-	if x > 0 {
-		return 1 - t
-	}
-	return t
-}
-
-// normPDF returns φ(x) = e^(−x²/2)/√(2π). Error below 1 ulp. φ(±Inf) = 0.
-func normPDF(x float64) float64 {
-	h, hl := halfSquare(clamp40(x))
-	kf, e, el := expPair(-h, -hl)
-	p := float64(e * rsqrt2pi)
-	pl := math.FMA(e, rsqrt2pi, -p) + math.FMA(el, rsqrt2pi, float64(e*rsqrt2pil))
-	return scale2(p+pl, kf)
-}
-
 // gelu returns x·Φ(x). Error below 2 ulp, also in the left tail.
 // gelu(±0) = ±0, gelu(-Inf) = -0, gelu(+Inf) = +Inf.
 func gelu(x float64) float64 {

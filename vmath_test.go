@@ -342,10 +342,6 @@ var unaryFuncs = []struct {
 		[][2]float64{{-6, 6}, {-1, 1}, {-0.75, 0.75}, {0.75, 3}}, []float64{0x1.8485e5bba4852p-01, 0.75, 5.92, 28}, "c338fd4cd81040d1"},
 	{"erfc", erfc, bigErfc, 2,
 		[][2]float64{{-6, 28}, {-1, 1}, {0, 6}, {26.5, 27.3}, {0, 0.5}}, []float64{0x1.af8f464588d2ap-01, 0, 0.5, 0.47693627620446987, 26.543, 27.226, 28}, "d3f8292f32bdcab2"},
-	{"normCDF", normCDF, bigCDF, 1.5,
-		[][2]float64{{-39, 9}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{0, -37.5, -38.5, 40, -40}, "72aaeee838f8ce2e"},
-	{"normPDF", normPDF, bigPDF, 1,
-		[][2]float64{{-39, 39}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{0, 37.6, 38.56, 40}, "1b1b0fd02fe8663f"},
 	{"gelu", gelu, func(x float64) *big.Float { return bigMul(bigOf(x), bigCDF(x)) }, 2,
 		[][2]float64{{-39, 9}, {-1, 1}, {-6, 6}, {-38.6, -37.5}}, []float64{-0x1.666d5e9b01226p+00, 0, -37.5, -38.6, 40, -40}, "ad9b4eeba0326a7f"},
 	{"geluGrad", geluGrad, bigGELUGrad, 2.5,
@@ -545,8 +541,6 @@ func TestFunctionSpecials(t *testing.T) {
 		{"softplus", softplus, [][2]float64{{0, math.Ln2}, {zero, math.Ln2}, {inf, inf}, {-inf, 0}, {big, big}, {-big, 0}, {tiny, math.Ln2}, {-745.1332191019411, tiny}, {-746, 0}, {40, 40}, {1e300, 1e300}}},
 		{"erf", erf, [][2]float64{{0, 0}, {zero, zero}, {inf, 1}, {-inf, -1}, {big, 1}, {-big, -1}, {tiny, tiny}, {-tiny, -tiny}, {6, 1}, {-6, -1}}},
 		{"erfc", erfc, [][2]float64{{0, 1}, {zero, 1}, {inf, 0}, {-inf, 2}, {big, 0}, {-big, 2}, {tiny, 1}, {-tiny, 1}, {27.3, 0}, {-6, 2}}},
-		{"normCDF", normCDF, [][2]float64{{0, 0.5}, {zero, 0.5}, {inf, 1}, {-inf, 0}, {big, 1}, {-big, 0}, {tiny, 0.5}, {-tiny, 0.5}, {-39, 0}, {9, 1}}},
-		{"normPDF", normPDF, [][2]float64{{0, rsqrt2pi}, {zero, rsqrt2pi}, {inf, 0}, {-inf, 0}, {big, 0}, {-big, 0}, {tiny, rsqrt2pi}, {-39, 0}}},
 		{"gelu", gelu, [][2]float64{{0, 0}, {zero, zero}, {inf, inf}, {-inf, zero}, {big, big}, {-big, zero}, {2 * tiny, tiny}, {-2 * tiny, -tiny}, {-40, zero}, {40, 40}}},
 		{"geluGrad", geluGrad, [][2]float64{{0, 0.5}, {zero, 0.5}, {inf, 1}, {-inf, zero}, {big, 1}, {-big, zero}, {tiny, 0.5}, {-40, zero}, {40, 1}}},
 		{"sin", sin, [][2]float64{{0, 0}, {zero, zero}, {inf, nan}, {-inf, nan}, {tiny, tiny}, {-tiny, -tiny}, {normal, normal}, {big, 0x1.452fc98b34e97p-8}, {math.Pi, 0x1.1a62633145c07p-53}, {-big, -0x1.452fc98b34e97p-8}}},
@@ -612,8 +606,6 @@ func TestFunctionMonotonic(t *testing.T) {
 			lo = -1
 		case "erfc":
 			sign = -1
-		case "normPDF":
-			hi = 0
 		case "gelu":
 			lo = -0.75
 		case "geluGrad":
