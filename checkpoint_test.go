@@ -103,6 +103,33 @@ func (s *stopAfter) Err() error {
 // Training that stops in the middle of an epoch has no cause but its error.
 func (s *stopAfter) Value(any) any { return nil }
 
+// Gradients that wait for a step when the last batch of an epoch is done are
+// still those of samples after Resume.
+func TestResumeAtEnd(t *testing.T) {
+	d := mixedData(60) // 9 batches, of which the last waits alone
+	train := func() *Trainer {
+		tr := checkpointTrainer()
+		tr.Accumulate = 2
+		return tr
+	}
+	straight := train()
+	for range straight.Train(d, 1) {
+	}
+	tr := train()
+	if err := tr.Fit(&stopAfter{Context: context.Background(), n: 9}, d, 1); !errors.Is(err, context.Canceled) || tr.pending != 1 {
+		t.Fatalf("Fit: %v with %d batches waiting, want 1", err, tr.pending)
+	}
+	resumed := train()
+	if err := resumed.Resume(bytes.NewReader(savedTrainer(t, tr))); err != nil {
+		t.Fatal(err)
+	}
+	for range resumed.Train(d, 1) {
+	}
+	if !bytes.Equal(networkBytes(t, resumed), networkBytes(t, straight)) {
+		t.Error("another network than without the stop")
+	}
+}
+
 func TestCheckpointFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "checkpoint")
 	d, tr := mixedData(30), checkpointTrainer()

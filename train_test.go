@@ -135,6 +135,25 @@ func TestTrainerChanges(t *testing.T) {
 	}
 }
 
+// The gradient of a layer that training does not go back to is 0, not that of
+// the step before it was frozen.
+func TestFrozenGradient(t *testing.T) {
+	net := New(nil, Input(2), Dense(3), Dense(1))
+	tr := Trainer{Net: net, Loss: MSE}
+	x, y := NewMatrix(1, 2, 1, 2), NewMatrix(1, 1, 5)
+	tr.Step(x, y)
+	if net.params[0].Grad.Norm() == 0 {
+		t.Fatal("no gradient")
+	}
+	net.params[0].Frozen, net.params[1].Frozen = true, true
+	tr.Step(x, y)
+	for _, q := range net.params[:2] {
+		if q.Grad.Norm() != 0 {
+			t.Errorf("%s: gradient %v, want 0", q.Name, q.Grad.Data)
+		}
+	}
+}
+
 func TestTrainAllocs(t *testing.T) {
 	d := mixedData(50)
 	for _, test := range []struct {
