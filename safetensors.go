@@ -6,14 +6,14 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strconv"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,21 +28,35 @@ import (
 // offsets, [begin, end) in bytes, count from the end of the header; together
 // the tensors cover the rest of the file, each byte once.
 //
-// Here every tensor is F64. What is written is a function of what is given:
-// metadata and tensors stand in the order of their names, and the
-// header's length is a multiple of 8, so that the numbers are aligned.
+// What is written is a function of what is given: metadata and tensors stand in
+// the order of their names, and the header's length is a multiple of 8, so that
+// the numbers are aligned.
+//
+// Networks and checkpoints are written with every tensor F64, and read back
+// with no more tolerance than that takes. [ReadTensors] reads what other programs
+// write.
 
 const (
-	// maxHeader is less than the 100 MB that the format allows. A tensor takes
-	// about 100 bytes of it, so there is room for 160,000, and what a hostile
-	// header costs while it is parsed stays small.
+	// maxHeader, of networks and checkpoints, is less than the 100 MB that the
+	// format allows. A tensor takes about 100 bytes of it, so there is room for
+	// 160,000, and what a hostile header costs while it is parsed stays small.
 	maxHeader = 16 << 20
+
+	maxForeignHeader = 100_000_000
 
 	metaKey = "__metadata__"
 )
 
-// A FormatError reports that data are not a network or checkpoint. Load and
-// Resume return it wrapped, with the place; [errors.As] finds it.
+// dtypes are the types of number that can be read.
+var dtypes = map[string]number{
+	"F64": numF64, "F32": numF32, "F16": numF16, "BF16": numBF16, "BOOL": numBool,
+	"I8": numI8, "I16": numI16, "I32": numI32, "I64": numI64,
+	"U8": numU8, "U16": numU16, "U32": numU32, "U64": numU64,
+}
+
+// A FormatError reports that data are not a network, a checkpoint or tensors.
+// Load, Resume, ReadTensors and ReadTorch return it wrapped, with the place;
+// [errors.As] finds it.
 type FormatError string
 
 func (e FormatError) Error() string { return string(e) }
@@ -51,48 +65,151 @@ func badFormat(format string, args ...any) error {
 	return FormatError(fmt.Sprintf(format, args...))
 }
 
+// ReadTensors reads a file in the safetensors format, such as those that
+// PyTorch's users exchange and those of [Network.Save]: all its tensors, and its
+// metadata, nil if it has none. It reads up to the end of r.
+//
+// The numbers may be F64, F32, F16, BF16, integers of 8 to 64 bits, or BOOL, which
+// becomes 0 and 1. Each becomes a float64: exactly, but for integers beyond ±2⁵³,
+// which are rounded to the nearest.
+//
+// The data may come from a stranger: whatever they are, ReadTensors does not panic
+// and allocates memory in proportion to their length. Its error is a
+// [FormatError] unless r fails. Where the format's own implementation knows only
+// the last of two tensors, metadata or fields of the same name, they are an error.
+func ReadTensors(r io.Reader) (Tensors, map[string]string, error) {
+	meta, ts, err := readSafetensors(r, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("nn: ReadTensors: %w", err)
+	}
+	return ts, meta, nil
+}
+
+// ReadTensorsFile is [ReadTensors] from a file.
+func ReadTensorsFile(name string) (Tensors, map[string]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("nn: ReadTensorsFile: %w", err)
+	}
+	defer f.Close()
+	meta, ts, err := readSafetensors(f, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("nn: ReadTensorsFile: %s: %w", name, err)
+	}
+	return ts, meta, nil
+}
+
+// SaveOptions say how [Tensors] are written.
+type SaveOptions struct {
+	// Float32 writes F32, half as long and what PyTorch computes with, and not
+	// F64. Values are rounded to the nearest.
+	Float32 bool
+
+	// Metadata is any text by name.
+	Metadata map[string]string
+}
+
+// Save writes the tensors in the safetensors format, in the order of their names.
+// Equal tensors give equal bytes. [ReadTensors] reads them, and so does
+// safetensors.torch.load_file in Python.
+//
+// It returns an error if w does, if a name or the metadata are not UTF-8, or if a
+// finite value is too large for a float32 that it should become. It panics if a
+// tensor has not as many values as its shape says.
+func (ts Tensors) Save(w io.Writer, o SaveOptions) error {
+	if err := ts.save(w, o); err != nil {
+		return fmt.Errorf("nn: Save: %w", err)
+	}
+	return nil
+}
+
+// SaveFile is Save to a file, which it replaces only when all is written.
+func (ts Tensors) SaveFile(name string, o SaveOptions) error {
+	if err := writeFile(name, func(w io.Writer) error { return ts.save(w, o) }); err != nil {
+		return fmt.Errorf("nn: SaveFile: %w", err)
+	}
+	return nil
+}
+
+func (ts Tensors) save(w io.Writer, o SaveOptions) error {
+	es := make([]entry, 0, len(ts))
+	for _, name := range slices.Sorted(maps.Keys(ts)) {
+		t := ts[name]
+		t.check("Save", name)
+		for _, v := range t.Data {
+			if o.Float32 && math.IsInf(float64(float32(v)), 0) && !math.IsInf(v, 0) {
+				return fmt.Errorf("tensor %q: %v is too large for a float32", name, v)
+			}
+		}
+		es = append(es, entry{name, t.Shape, t.Data})
+	}
+	return writeEntries(w, o.Metadata, es, o.Float32, maxForeignHeader)
+}
+
 // A tensor is a matrix with a name.
 type tensor struct {
 	name string
 	m    *Matrix
 }
 
-// writeTensors writes tensors and metadata in the safetensors format. No two
-// tensors may have the same name.
+// writeTensors writes matrices and metadata in the safetensors format. No two
+// matrices may have the same name.
 func writeTensors(w io.Writer, meta map[string]string, ts []tensor) error {
-	ts = slices.Clone(ts)
-	slices.SortFunc(ts, func(a, b tensor) int { return cmp.Compare(a.name, b.name) })
-	h, err := appendHeader(make([]byte, 8, 1024), meta, ts)
+	es := make([]entry, len(ts))
+	for i, t := range ts {
+		if len(t.m.Data) != t.m.Rows*t.m.Cols {
+			return fmt.Errorf("tensor %q is %d×%d but has %d values", t.name, t.m.Rows, t.m.Cols, len(t.m.Data))
+		}
+		es[i] = entry{t.name, Shape{t.m.Rows, t.m.Cols}, t.m.Data}
+	}
+	return writeEntries(w, meta, es, false, maxHeader)
+}
+
+// An entry is a tensor to be written.
+type entry struct {
+	name  string
+	shape Shape
+	data  []float64
+}
+
+// writeEntries writes tensors as F64, or as F32.
+func writeEntries(w io.Writer, meta map[string]string, es []entry, f32 bool, limit int) error {
+	slices.SortFunc(es, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	h, err := appendHeader(make([]byte, 8, 1024), meta, es, f32)
 	if err != nil {
 		return err
 	}
 	for len(h)%8 != 0 {
 		h = append(h, ' ')
 	}
-	if len(h)-8 > maxHeader {
-		return fmt.Errorf("the header would have %d bytes; %d are the most", len(h)-8, maxHeader)
+	if len(h)-8 > limit {
+		return fmt.Errorf("the header would have %d bytes; %d are the most", len(h)-8, limit)
 	}
 	binary.LittleEndian.PutUint64(h, uint64(len(h)-8))
 	if _, err := w.Write(h); err != nil {
 		return err
 	}
 	buf := make([]byte, 0, 1<<16)
-	for _, t := range ts {
-		for _, v := range t.m.Data {
-			if len(buf) == cap(buf) {
+	for _, e := range es {
+		for _, v := range e.data {
+			if len(buf)+8 > cap(buf) {
 				if _, err := w.Write(buf); err != nil {
 					return err
 				}
 				buf = buf[:0]
 			}
-			buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v))
+			if f32 {
+				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(float32(v)))
+			} else {
+				buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v))
+			}
 		}
 	}
 	_, err = w.Write(buf)
 	return err
 }
 
-func appendHeader(h []byte, meta map[string]string, ts []tensor) ([]byte, error) {
+func appendHeader(h []byte, meta map[string]string, es []entry, f32 bool) ([]byte, error) {
 	h = append(h, `{"`+metaKey+`":{`...)
 	for i, k := range slices.Sorted(maps.Keys(meta)) {
 		if !utf8.ValidString(k) || !utf8.ValidString(meta[k]) {
@@ -105,21 +222,29 @@ func appendHeader(h []byte, meta map[string]string, ts []tensor) ([]byte, error)
 		h = appendString(h, meta[k])
 	}
 	h = append(h, '}')
-	at := 0
-	for i, t := range ts {
+	dtype, size, at := "F64", 8, 0
+	if f32 {
+		dtype, size = "F32", 4
+	}
+	for i, e := range es {
 		switch {
-		case !utf8.ValidString(t.name):
-			return nil, fmt.Errorf("tensor name %q is not valid UTF-8", t.name)
-		case t.name == metaKey:
-			return nil, fmt.Errorf("a tensor can't be named %q", t.name)
-		case i > 0 && t.name == ts[i-1].name:
-			return nil, fmt.Errorf("two tensors are named %q", t.name)
-		case len(t.m.Data) != t.m.Rows*t.m.Cols:
-			return nil, fmt.Errorf("tensor %q is %d×%d but has %d values", t.name, t.m.Rows, t.m.Cols, len(t.m.Data))
+		case !utf8.ValidString(e.name):
+			return nil, fmt.Errorf("tensor name %q is not valid UTF-8", e.name)
+		case e.name == metaKey:
+			return nil, fmt.Errorf("a tensor can't be named %q", e.name)
+		case i > 0 && e.name == es[i-1].name:
+			return nil, fmt.Errorf("two tensors are named %q", e.name)
 		}
-		end := at + 8*len(t.m.Data)
-		h = appendString(append(h, ','), t.name)
-		h = fmt.Appendf(h, `:{"dtype":"F64","shape":[%d,%d],"data_offsets":[%d,%d]}`, t.m.Rows, t.m.Cols, at, end)
+		end := at + size*len(e.data)
+		h = appendString(append(h, ','), e.name)
+		h = fmt.Appendf(h, `:{"dtype":"%s","shape":[`, dtype)
+		for k, d := range e.shape {
+			if k > 0 {
+				h = append(h, ',')
+			}
+			h = strconv.AppendInt(h, int64(d), 10)
+		}
+		h = fmt.Appendf(h, `],"data_offsets":[%d,%d]}`, at, end)
 		at = end
 	}
 	return append(h, '}'), nil
@@ -145,27 +270,48 @@ func appendString(h []byte, s string) []byte {
 // readTensors reads what writeTensors writes, up to the end of r. A tensor of
 // another rank than 2 becomes a matrix whose columns are the last dimension; one
 // of rank 0 is 1×1, one of rank 1 a row.
+func readTensors(r io.Reader) (meta map[string]string, ms map[string]*Matrix, err error) {
+	meta, ts, err := readSafetensors(r, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	ms = make(map[string]*Matrix, len(ts))
+	for name, t := range ts {
+		rows, cols := 1, 1
+		for _, d := range t.Shape {
+			rows, cols = rows*cols, d
+		}
+		ms[name] = &Matrix{rows, cols, t.Data}
+	}
+	return meta, ms, nil
+}
+
+// readSafetensors reads a file up to the end of r: any that follows the format,
+// or, if native is set, one such as writeTensors writes.
 //
 // Memory is allocated for bytes that have arrived, never for what
 // the header promises. The error is a [FormatError] unless r fails.
-func readTensors(r io.Reader) (meta map[string]string, ts map[string]*Matrix, err error) {
+func readSafetensors(r io.Reader, native bool) (meta map[string]string, ts Tensors, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
-	h, err := readHeader(br)
+	h, err := readHeader(br, native)
 	if err != nil {
 		return nil, nil, fmt.Errorf("header: %w", err)
 	}
-	meta, recs, err := parseHeader(h)
+	meta, recs, err := parseHeader(h, native)
 	if err != nil {
 		return nil, nil, fmt.Errorf("header: %w", err)
 	}
-	ts = make(map[string]*Matrix, len(recs))
-	buf := make([]byte, 1<<16)
+	ts = make(Tensors, len(recs))
 	for _, rec := range recs {
-		m, err := readMatrix(br, rec.rows, rec.cols, buf)
+		n, _ := volume(rec.shape)
+		data, err := readNumbers(br, n, rec.num, binary.LittleEndian)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = badFormat("the data end within its %d values", n)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %.80q: %w", rec.name, err)
 		}
-		ts[rec.name] = m
+		ts[rec.name] = tensorOf(rec.shape, data)
 	}
 	switch _, err := br.ReadByte(); err {
 	case io.EOF:
@@ -177,18 +323,21 @@ func readTensors(r io.Reader) (meta map[string]string, ts map[string]*Matrix, er
 	}
 }
 
-func readHeader(r io.Reader) ([]byte, error) {
+func readHeader(r io.Reader, native bool) ([]byte, error) {
 	var size [8]byte
 	if _, err := io.ReadFull(r, size[:]); err == io.EOF || err == io.ErrUnexpectedEOF {
 		return nil, badFormat("the data end before its length")
 	} else if err != nil {
 		return nil, err
 	}
-	n := binary.LittleEndian.Uint64(size[:])
-	if n == 0 || n > maxHeader {
-		return nil, badFormat("length %d; it must be from 1 to %d", n, maxHeader)
+	n, limit := binary.LittleEndian.Uint64(size[:]), uint64(maxForeignHeader)
+	if native {
+		limit = maxHeader
 	}
-	if n%8 != 0 {
+	if n == 0 || n > limit {
+		return nil, badFormat("length %d; it must be from 1 to %d", n, limit)
+	}
+	if native && n%8 != 0 {
 		return nil, badFormat("length %d; a multiple of 8 is needed for the numbers to be aligned", n)
 	}
 	h, err := io.ReadAll(io.LimitReader(r, int64(n))) // grows as bytes arrive
@@ -204,12 +353,24 @@ func readHeader(r io.Reader) ([]byte, error) {
 // A record is a tensor as the header declares it.
 type record struct {
 	name       string
-	rows, cols int
+	num        number
+	shape      Shape
 	begin, end uint64
 }
 
 // parseHeader returns the metadata, and the tensors in order of their offsets.
-func parseHeader(h []byte) (meta map[string]string, recs []record, err error) {
+//
+// What the format's own implementation tolerates is an error only if native is
+// set: white space around the header, fields that nobody knows, null for
+// __metadata__, and a list of the three fields of a tensor.
+func parseHeader(h []byte, native bool) (meta map[string]string, recs []record, err error) {
+	depth := 3 // {"name":{"shape":[ is the deepest
+	if !native {
+		depth = 100
+		if h = bytes.Trim(h, " \t\r\n"); len(h) == 0 {
+			return nil, nil, badFormat("it is nothing but white space")
+		}
+	}
 	if h[0] != '{' {
 		return nil, nil, badFormat("it begins with %q, not with '{'", h[0])
 	}
@@ -217,7 +378,7 @@ func parseHeader(h []byte) (meta map[string]string, recs []record, err error) {
 	if h[len(h)-1] != '}' {
 		return nil, nil, badFormat("it ends with %q, not with '}' and spaces", h[len(h)-1])
 	}
-	if err := checkJSON(h, 3); err != nil { // {"name":{"shape":[ is the deepest
+	if err := checkJSON(h, depth); err != nil {
 		return nil, nil, err
 	}
 	head, err := object(h)
@@ -225,14 +386,17 @@ func parseHeader(h []byte) (meta map[string]string, recs []record, err error) {
 		return nil, nil, err
 	}
 	if text, ok := head[metaKey]; ok {
-		if meta, err = parseMeta(text); err != nil {
+		if native || string(text) != "null" {
+			meta, err = parseMeta(text)
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", metaKey, err)
 		}
 		delete(head, metaKey)
 	}
 	recs = make([]record, 0, len(head))
 	for _, name := range slices.Sorted(maps.Keys(head)) {
-		rec, err := parseRecord(name, head[name])
+		rec, err := parseRecord(name, head[name], native)
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %.80q: %w", name, err)
 		}
@@ -268,9 +432,12 @@ func parseMeta(text []byte) (map[string]string, error) {
 	return meta, nil
 }
 
-func parseRecord(name string, text []byte) (rec record, err error) {
-	fields, err := object(text)
-	if err != nil {
+func parseRecord(name string, text []byte, native bool) (rec record, err error) {
+	var fields map[string]json.RawMessage
+	var list []json.RawMessage
+	if !native && text[0] == '[' && json.Unmarshal(text, &list) == nil && len(list) == 3 {
+		fields = map[string]json.RawMessage{"dtype": list[0], "shape": list[1], "data_offsets": list[2]}
+	} else if fields, err = object(text); err != nil {
 		return rec, err
 	}
 	for _, k := range []string{"dtype", "shape", "data_offsets"} {
@@ -278,17 +445,21 @@ func parseRecord(name string, text []byte) (rec record, err error) {
 			return rec, badFormat("no %s", k)
 		}
 	}
-	if len(fields) != 3 {
+	if native && len(fields) != 3 {
 		return rec, badFormat("it has fields other than dtype, shape, data_offsets")
 	}
 	dtype, err := stringOf(fields["dtype"])
 	if err != nil {
 		return rec, fmt.Errorf("dtype: %w", err)
 	}
-	if dtype != "F64" {
+	num, ok := dtypes[dtype]
+	switch {
+	case native && dtype != "F64":
 		return rec, badFormat("dtype is %.80q; only F64 can be read", dtype)
+	case !ok:
+		return rec, badFormat("dtype is %.80q; F64, F32, F16, BF16, integers and BOOL can be read", dtype)
 	}
-	shape, err := numbers(fields["shape"])
+	dims, err := numbers(fields["shape"])
 	if err != nil {
 		return rec, fmt.Errorf("shape: %w", err)
 	}
@@ -296,151 +467,20 @@ func parseRecord(name string, text []byte) (rec record, err error) {
 	if err != nil {
 		return rec, fmt.Errorf("data_offsets: %w", err)
 	}
-
-	// rows is the product of all dimensions but the last, size of all.
-	rows, cols, size := uint64(1), uint64(1), uint64(1)
-	for _, d := range shape {
-		rows, cols = size, d
-		if d > math.MaxInt/8 || d > 0 && size > math.MaxInt/8/d {
-			return rec, badFormat("shape: its product is too large")
-		}
-		size *= d
+	shape := make(Shape, len(dims))
+	for i, d := range dims {
+		shape[i] = int(min(d, math.MaxInt))
+	}
+	n, ok := volume(shape)
+	if !ok {
+		return rec, badFormat("shape: its product is too large")
 	}
 	if len(offsets) != 2 || offsets[0] > offsets[1] {
 		return rec, badFormat("data_offsets are %.80s; they must be [begin, end] with begin ≤ end", fields["data_offsets"])
 	}
-	if n := offsets[1] - offsets[0]; n != 8*size {
-		return rec, badFormat("it has %d bytes; its shape %.80s needs %d", n, fields["shape"], 8*size)
+	need := uint64(n) * uint64(num.size)
+	if have := offsets[1] - offsets[0]; have != need {
+		return rec, badFormat("it has %d bytes; its shape %.80s needs %d", have, fields["shape"], need)
 	}
-	return record{name, int(rows), int(cols), offsets[0], offsets[1]}, nil
-}
-
-// readMatrix reads a rows×cols matrix by way of buf.
-func readMatrix(r io.Reader, rows, cols int, buf []byte) (*Matrix, error) {
-	n := rows * cols
-	data := make([]float64, 0, min(n, len(buf)/8))
-	for len(data) < n {
-		if len(data) == cap(data) { // as many values have arrived; trust in as many more
-			data = append(make([]float64, 0, min(n, 2*len(data))), data...)
-		}
-		b := buf[:min(8*(cap(data)-len(data)), len(buf))]
-		if _, err := io.ReadFull(r, b); err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil, badFormat("the data end within its %d values", n)
-		} else if err != nil {
-			return nil, err
-		}
-		for ; len(b) > 0; b = b[8:] {
-			data = append(data, math.Float64frombits(binary.LittleEndian.Uint64(b)))
-		}
-	}
-	return &Matrix{rows, cols, data}, nil
-}
-
-// checkJSON returns an error unless text is one JSON value in valid UTF-8
-// whose arrays and objects are nested at most depth deep, without a key that
-// occurs twice in an object and without half a surrogate pair. The package
-// encoding/json lets all of these pass, and takes the last key.
-func checkJSON(text []byte, depth int) error {
-	if !utf8.Valid(text) {
-		return badFormat("it is not valid UTF-8")
-	}
-	if !json.Valid(text) {
-		return badFormat("it is not valid JSON")
-	}
-	if halfPair(text) {
-		return badFormat("it has half a surrogate pair")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return checkValue(d, depth)
-}
-
-// checkValue checks the next value of valid JSON, which has a next token
-// wherever one is taken here.
-func checkValue(d *json.Decoder, depth int) error {
-	t, _ := d.Token()
-	open, ok := t.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth == 0 {
-		return badFormat("it is nested too deep")
-	}
-	var keys map[string]bool
-	if open == '{' {
-		keys = map[string]bool{}
-	}
-	for d.More() {
-		if keys != nil {
-			t, _ := d.Token()
-			key, _ := t.(string)
-			if keys[key] {
-				return badFormat("%.80q occurs twice", key)
-			}
-			keys[key] = true
-		}
-		if err := checkValue(d, depth-1); err != nil {
-			return err
-		}
-	}
-	d.Token() // the closing bracket
-	return nil
-}
-
-// halfPair reports whether a string in valid JSON has a \u escape that is half
-// a surrogate pair. (Backslashes occur in strings only.)
-func halfPair(text []byte) bool {
-	unit := func(i int) rune { // of the escape at i, −1 if there is none
-		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
-			return -1
-		}
-		v, _ := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
-		return rune(v)
-	}
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
-		}
-		if u := unit(i); utf16.IsSurrogate(u) {
-			if utf16.DecodeRune(u, unit(i+6)) == unicode.ReplacementChar {
-				return true
-			}
-			i += 6
-		}
-		i++ // over the escaped character
-	}
-	return false
-}
-
-// object returns the members of a JSON object.
-func object(text []byte) (map[string]json.RawMessage, error) {
-	var m map[string]json.RawMessage
-	if text[0] != '{' || json.Unmarshal(text, &m) != nil {
-		return nil, badFormat("it is %.80s, not an object", text)
-	}
-	return m, nil
-}
-
-// stringOf returns the value of a JSON string.
-func stringOf(text []byte) (s string, err error) {
-	if text[0] != '"' || json.Unmarshal(text, &s) != nil {
-		return "", badFormat("it is %.80s, not a string", text)
-	}
-	return s, nil
-}
-
-// numbers returns the elements of a JSON array of integers that are not negative.
-func numbers(text []byte) ([]uint64, error) {
-	var list []json.RawMessage
-	if text[0] != '[' || json.Unmarshal(text, &list) != nil {
-		return nil, badFormat("it is %.80s, not a list", text)
-	}
-	ns := make([]uint64, len(list))
-	for i, v := range list {
-		var err error
-		if ns[i], err = strconv.ParseUint(string(v), 10, 63); err != nil {
-			return nil, badFormat("%.80s is not an integer from 0 to 2⁶³−1", v)
-		}
-	}
-	return ns, nil
+	return record{name, num, shape, offsets[0], offsets[1]}, nil
 }

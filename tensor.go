@@ -35,6 +35,17 @@ func NewTensor(m *Matrix, dims ...int) Tensor {
 	return tensorOf(append(Shape{}, dims...), m.Data)
 }
 
+// check panics if t was made by hand and has not the values of its shape.
+func (t Tensor) check(op, name string) {
+	if n, ok := volume(t.Shape); !ok || t.Matrix == nil || n != len(t.Data) {
+		have := 0
+		if t.Matrix != nil {
+			have = len(t.Data)
+		}
+		panic(fmt.Sprintf("nn: %s: tensor %q has the shape %v and %d values", op, name, t.Shape, have))
+	}
+}
+
 // tensorOf returns a tensor of data, whose length is the shape's volume.
 func tensorOf(shape Shape, data []float64) Tensor {
 	rows, cols := 1, 1
