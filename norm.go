@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // A LayerNormLayer normalizes every sample, and every step of a sequence, by
@@ -25,7 +26,8 @@ type LayerNormLayer struct {
 
 	Gain, Bias *Param `json:"-"` // set by Build
 
-	norm rowNorm
+	shape Shape // of what is normalized together
+	norm  rowNorm
 }
 
 // LayerNorm returns a LayerNormLayer.
@@ -53,7 +55,8 @@ func (l *LayerNormLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if dims < 0 || dims > len(in) {
 		return nil, fmt.Errorf("LayerNorm: input is %v; it has no %d dimensions to normalize together", in, dims)
 	}
-	width := in[len(in)-dims:].Size()
+	l.shape = slices.Clone(in[len(in)-dims:])
+	width := l.shape.Size()
 	l.Gain, l.Bias = affine(width, rng)
 	l.norm = rowNorm{width: width, area: 1, eps: or(l.Epsilon, 1e-5), gain: l.Gain, bias: l.Bias}
 	return in, nil
