@@ -236,6 +236,22 @@ func TestReadTensorsRejects(t *testing.T) {
 			if len(err.Error()) > 500 {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
+
+			// ReadTensors is as strict but for what the format's own reader takes.
+			used = allocated(func() { _, _, err = ReadTensors(bytes.NewReader(c.data)) })
+			if limit := loadLimit(len(c.data)); used > limit {
+				t.Errorf("ReadTensors: %d bytes were allocated for %d, more than %d", used, len(c.data), limit)
+			}
+			switch c.name {
+			case "length odd", "leading space", "trailing newline", "metadata null", "record list", "field too many", "dtype F32":
+				if err != nil {
+					t.Errorf("ReadTensors: %v", err)
+				}
+			default:
+				if e := FormatError(""); !errors.As(err, &e) || len(err.Error()) > 500 || !strings.HasPrefix(err.Error(), "nn: ReadTensors: ") {
+					t.Errorf("ReadTensors: error %v, want a FormatError", err)
+				}
+			}
 		})
 	}
 }
