@@ -34,6 +34,9 @@ import (
 // come from a stranger: whatever it is, ReadTorch does not panic and allocates memory
 // in proportion to its size. The error is a [FormatError] unless r fails.
 func ReadTorch(r io.ReaderAt, size int64) (Tensors, error) {
+	if size < 0 {
+		panic(fmt.Sprintf("nn: ReadTorch: size is %d", size))
+	}
 	ts, err := readTorch(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("nn: ReadTorch: %w", err)
