@@ -44,10 +44,11 @@ import (
 // in the layer.
 type Mapping struct {
 	// Names gives other places to parameters: it has the place of a layer in the
-	// network, such as 0 or 3.body.1, or the whole name of a parameter, for a key
-	// and the module, or the name, that the other program has there for a value.
-	// The longest key counts. The key "" stands for all parameters, the value ""
-	// for a module that was saved alone.
+	// network, such as 0 or 3.body.1, for a key and the module that the other
+	// program has there for a value; or a whole name such as 1.running_mean, which
+	// a tensor would have without Names, for a key, and its name for a value. The
+	// longest key counts. The key "" stands for all parameters, the value "" for
+	// a module that was saved alone.
 	//
 	// Recurrent layers that are given the same module are its layers l0, l1, … in
 	// their order.

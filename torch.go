@@ -32,7 +32,8 @@ import (
 // ReadTorch knows the few functions that make tensors, and returns an error that
 // names any other, such as the class of a model that was saved whole. The file may
 // come from a stranger: whatever it is, ReadTorch does not panic and allocates memory
-// in proportion to its size. The error is a [FormatError] unless r fails.
+// in proportion to its size. The error is a [FormatError] unless r fails. It panics
+// if size is negative.
 func ReadTorch(r io.ReaderAt, size int64) (Tensors, error) {
 	if size < 0 {
 		panic(fmt.Sprintf("nn: ReadTorch: size is %d", size))
