@@ -66,14 +66,14 @@ func torchZip(pickle string, storages ...string) []byte {
 }
 
 // Pieces of pickles, by the opcodes in pickletools.
-func pkInt(n int) string {
+func pkInt(n int64) string {
 	return "\x8a\x08" + string(binary.LittleEndian.AppendUint64(nil, uint64(n)))
 }
 func pkString(s string) string {
 	return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s
 }
 func pkTuple(items ...string) string { return "(" + strings.Join(items, "") + "t" }
-func pkInts(ns ...int) string {
+func pkInts(ns ...int64) string {
 	var items []string
 	for _, n := range ns {
 		items = append(items, pkInt(n))
@@ -81,10 +81,10 @@ func pkInts(ns ...int) string {
 	return pkTuple(items...)
 }
 func pkDict(items ...string) string { return "}(" + strings.Join(items, "") + "u" }
-func pkStorage(kind, key string, n int) string {
+func pkStorage(kind, key string, n int64) string {
 	return pkTuple(pkString("storage"), "ctorch\n"+kind+"Storage\n", pkString(key), pkString("cpu"), pkInt(n)) + "Q"
 }
-func pkTensor(storage string, offset int, shape, strides []int) string {
+func pkTensor(storage string, offset int64, shape, strides []int64) string {
 	return "ctorch._utils\n_rebuild_tensor_v2\n" +
 		pkTuple(storage, pkInt(offset), pkInts(shape...), pkInts(strides...), "\x89", "ccollections\nOrderedDict\n)R") + "R"
 }
@@ -102,7 +102,7 @@ func TestReadTorchMade(t *testing.T) {
 		return string(b)
 	}
 	six := f64(binary.LittleEndian, 0, 1, 2, 3, 4, 5)
-	view := func(offset int, shape, strides []int) string {
+	view := func(offset int64, shape, strides []int64) string {
 		return pkTensor(pkStorage("Double", "0", 6), offset, shape, strides)
 	}
 	for _, c := range []struct {
@@ -110,25 +110,25 @@ func TestReadTorchMade(t *testing.T) {
 		pickle string
 		want   string // names, shapes and values
 	}{
-		{"one", view(0, []int{6}, []int{1}), `map[:(6) [0 1 2 3 4 5]]`},
-		{"list", "](" + view(1, []int{2}, []int{1}) + view(3, []int{3}, []int{1}) + "e", `map[0:(2) [1 2] 1:(3) [3 4 5]]`},
+		{"one", view(0, []int64{6}, []int64{1}), `map[:(6) [0 1 2 3 4 5]]`},
+		{"list", "](" + view(1, []int64{2}, []int64{1}) + view(3, []int64{3}, []int64{1}) + "e", `map[0:(2) [1 2] 1:(3) [3 4 5]]`},
 		{"append", "]" + view(5, nil, nil) + "a", `map[0:() [5]]`},
-		{"setitem", "}" + pkString("a") + view(4, []int{1}, []int{1 << 50}) + "s", `map[a:(1) [4]]`},
-		{"tuples", view(0, []int{1}, []int{1}) + "\x85" + view(1, []int{1}, []int{1}) + "\x86" + "N\x88\x89\x87", `map[]`},
-		{"tuple1", view(2, []int{1}, []int{1}) + "\x85", `map[0:(1) [2]]`},
-		{"tuple2", view(2, []int{1}, []int{1}) + view(3, []int{1}, []int{1}) + "\x86", `map[0:(1) [2] 1:(1) [3]]`},
-		{"tuple3", "NN" + view(3, []int{1}, []int{1}) + "\x87", `map[2:(1) [3]]`},
+		{"setitem", "}" + pkString("a") + view(4, []int64{1}, []int64{1 << 20}) + "s", `map[a:(1) [4]]`},
+		{"tuples", view(0, []int64{1}, []int64{1}) + "\x85" + view(1, []int64{1}, []int64{1}) + "\x86" + "N\x88\x89\x87", `map[]`},
+		{"tuple1", view(2, []int64{1}, []int64{1}) + "\x85", `map[0:(1) [2]]`},
+		{"tuple2", view(2, []int64{1}, []int64{1}) + view(3, []int64{1}, []int64{1}) + "\x86", `map[0:(1) [2] 1:(1) [3]]`},
+		{"tuple3", "NN" + view(3, []int64{1}, []int64{1}) + "\x87", `map[2:(1) [3]]`},
 		{"numbers", pkDict("K\xff", view(0, nil, nil), "M\xff\xff", view(1, nil, nil), "J\xff\xff\xff\xff", view(2, nil, nil), "\x8a\x00", view(3, nil, nil),
 			"\x8a\x01\x80", view(4, nil, nil), "\x8a\x03\x00\x00\x01", view(5, nil, nil), "\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80", "G\x3f\xf0\x00\x00\x00\x00\x00\x00"),
 			`map[-1:() [2] -128:() [4] 0:() [3] 255:() [0] 65535:() [1] 65536:() [5]]`},
-		{"memo", pkDict(pkString("a"), view(1, []int{1}, []int{1})+"r\x00\x01\x00\x00q\x00", pkString("b"), "h\x00", pkString("c"), "j\x00\x01\x00\x00"),
+		{"memo", pkDict(pkString("a"), view(1, []int64{1}, []int64{1})+"r\x00\x01\x00\x00q\x00", pkString("b"), "h\x00", pkString("c"), "j\x00\x01\x00\x00"),
 			`map[a:(1) [1] b:(1) [1] c:(1) [1]]`},
-		{"nested", pkDict(pkString("a"), pkDict(pkString("b"), "]"+view(1, []int{1}, []int{1})+"a", pkString(""), view(0, nil, nil))), `map[a.:() [0] a.b.0:(1) [1]]`},
-		{"transposed", view(0, []int{3, 2}, []int{1, 3}), `map[:(3, 2) [0 3 1 4 2 5]]`},
-		{"overlapping", view(0, []int{3, 3}, []int{1, 1}), `map[:(3, 3) [0 1 2 1 2 3 2 3 4]]`},
-		{"backwards by 0", view(5, []int{2, 2, 1}, []int{0, 0, 9}), `map[:(2, 2, 1) [5 5 5 5]]`},
-		{"unit", view(1, []int{1, 2, 1, 2}, []int{7, 2, 9, 1}), `map[:(1, 2, 1, 2) [1 2 3 4]]`},
-		{"nothing", view(9, []int{2, 0}, []int{4, 4}), `map[:(2, 0) []]`},
+		{"nested", pkDict(pkString("a"), pkDict(pkString("b"), "]"+view(1, []int64{1}, []int64{1})+"a", pkString(""), view(0, nil, nil))), `map[a.:() [0] a.b.0:(1) [1]]`},
+		{"transposed", view(0, []int64{3, 2}, []int64{1, 3}), `map[:(3, 2) [0 3 1 4 2 5]]`},
+		{"overlapping", view(0, []int64{3, 3}, []int64{1, 1}), `map[:(3, 3) [0 1 2 1 2 3 2 3 4]]`},
+		{"backwards by 0", view(5, []int64{2, 2, 1}, []int64{0, 0, 9}), `map[:(2, 2, 1) [5 5 5 5]]`},
+		{"unit", view(1, []int64{1, 2, 1, 2}, []int64{7, 2, 9, 1}), `map[:(1, 2, 1, 2) [1 2 3 4]]`},
+		{"nothing", view(9, []int64{2, 0}, []int64{4, 4}), `map[:(2, 0) []]`},
 		{"metadata", "ccollections\nOrderedDict\n)R" + "(" + pkString("w") + view(0, nil, nil) + "u" + "}" + pkString("_metadata") + "}sb", `map[w:() [0]]`},
 		{"storage alone", pkDict(pkString("a"), pkStorage("Double", "0", 6)), `map[]`},
 	} {
@@ -147,7 +147,7 @@ func TestReadTorchMade(t *testing.T) {
 	}
 
 	// The byte order is that of the file, and other entries do not matter.
-	pickle := "\x80\x02" + pkTensor(pkStorage("Double", "k", 2), 0, []int{2}, []int{1}) + "."
+	pickle := "\x80\x02" + pkTensor(pkStorage("Double", "k", 2), 0, []int64{2}, []int64{1}) + "."
 	for order, data := range map[string]string{"little": f64(binary.LittleEndian, 7, 8), "big": f64(binary.BigEndian, 7, 8)} {
 		ts, err := readTorchBytes(rawZip(zipEntry{name: "a/data.pkl", data: pickle}, zipEntry{name: "a/byteorder", data: order},
 			zipEntry{name: "a/data/k", data: data}, zipEntry{name: "b/data/k", data: "x"}, zipEntry{name: "a/.data/serialization_id", data: "1", method: 8}))
@@ -159,8 +159,8 @@ func TestReadTorchMade(t *testing.T) {
 
 func TestReadTorchRejects(t *testing.T) {
 	deep := strings.Repeat("]", 100) + strings.Repeat("a", 99)
-	one := pkTensor(pkStorage("Double", "0", 6), 0, []int{6}, []int{1})
-	view := func(offset int, shape, strides []int) string {
+	one := pkTensor(pkStorage("Double", "0", 6), 0, []int64{6}, []int64{1})
+	view := func(offset int64, shape, strides []int64) string {
 		return pkTensor(pkStorage("Double", "0", 6), offset, shape, strides)
 	}
 	twins := "]" // each list has the one before twice
@@ -171,13 +171,13 @@ func TestReadTorchRejects(t *testing.T) {
 	var names strings.Builder // 10,000 tensors below one long key
 	names.WriteString("}" + long + "}(")
 	for i := range 10_000 {
-		names.WriteString(pkInt(i) + "h\x07")
+		names.WriteString(pkInt(int64(i)) + "h\x07")
 	}
 	names.WriteString("us")
 	var strided strings.Builder // each view is a copy of half the storage
 	strided.WriteString("]" + pkStorage("Byte", "0", 200_000) + "q\x01a" + "(")
 	for range 2000 {
-		strided.WriteString(pkTensor("h\x01", 0, []int{100_000}, []int{2}))
+		strided.WriteString(pkTensor("h\x01", 0, []int64{100_000}, []int64{2}))
 	}
 	strided.WriteString("e")
 	pickled := func(p string, storages ...string) []byte { return torchZip("\x80\x02"+p+".", storages...) }
@@ -195,7 +195,7 @@ func TestReadTorchRejects(t *testing.T) {
 	z.Close()
 	aliases := []zipEntry{{name: "x/data.pkl", data: "\x80\x02]("}, {name: "x/data/0", data: strings.Repeat("\x00", 100_000)}}
 	for i := range 1000 {
-		aliases[0].data += pkTensor(pkStorage("Byte", fmt.Sprint(i), 100_000), 0, []int{100_000}, []int{1})
+		aliases[0].data += pkTensor(pkStorage("Byte", fmt.Sprint(i), 100_000), 0, []int64{100_000}, []int64{1})
 		if i > 0 {
 			aliases = append(aliases, zipEntry{name: fmt.Sprintf("x/data/%d", i), data: aliases[1].data, same: true})
 		}
@@ -238,7 +238,7 @@ func TestReadTorchRejects(t *testing.T) {
 		{"builtins", pickled("cbuiltins\neval\n"), `"builtins.eval"`},
 		{"model", pickled("c__main__\nNet\n)R"), `it needs "__main__.Net", which is not known; save model.state_dict()`},
 		{"long name", pickled("c" + strings.Repeat("a", 1000) + "\n" + strings.Repeat("b", 1000) + "\n"), "is not known"},
-		{"complex", pickled(pkTensor(pkStorage("ComplexFloat", "0", 6), 0, []int{6}, []int{1})), `"torch.ComplexFloatStorage"`},
+		{"complex", pickled(pkTensor(pkStorage("ComplexFloat", "0", 6), 0, []int64{6}, []int64{1})), `"torch.ComplexFloatStorage"`},
 		{"quantized", pickled("ctorch._utils\n_rebuild_qtensor\n"), `"torch._utils._rebuild_qtensor"`},
 		{"global cut", pickled("ctorch\n"), "ends too early"},
 		{"global cut before", pickled("ctorch"), "ends too early"},
@@ -274,20 +274,20 @@ func TestReadTorchRejects(t *testing.T) {
 		{"storage of two types", pickled(pkStorage("Double", "0", 6)+pkStorage("Float", "0", 6)+"\x86", six), "in two kinds"},
 		{"storage of two lengths", pickled(pkStorage("Double", "0", 6)+pkStorage("Double", "0", 5)+"\x86", six), "in two kinds"},
 
-		{"offset", pickled(view(1, []int{6}, []int{1}), six), "beyond the end"},
+		{"offset", pickled(view(1, []int64{6}, []int64{1}), six), "beyond the end"},
 		{"offset of a number", pickled(view(6, nil, nil), six), "beyond the end"},
-		{"offset −1", pickled(view(-1, []int{1}, []int{1}), six), "arguments of an unknown kind"},
-		{"shape −1", pickled(view(0, []int{-1}, []int{1}), six), "arguments of an unknown kind"},
-		{"stride −1", pickled(view(5, []int{2}, []int{-1}), six), "arguments of an unknown kind"},
-		{"shape of 64 bits", pickled(view(0, []int{math.MaxInt64}, []int{1}), six), "arguments of an unknown kind"},
-		{"stride", pickled(view(0, []int{2, 2}, []int{5, 1}), six), "beyond the end"},
-		{"stride by overflow", pickled(view(0, []int{1 << 20, 1 << 20}, []int{1 << 44, 1 << 44}), six), "beyond the end"},
-		{"strides by overflow", pickled(view(0, []int{1<<8 + 1, 1<<8 + 1}, []int{1 << 56, 1 << 56}), six), "beyond the end"},
-		{"volume", pickled(view(0, []int{1 << 40, 1 << 40}, []int{0, 0}), six), "its shape (1099511627776, 1099511627776) is too large"},
-		{"volume × 0", pickled(view(0, []int{1 << 40, 1 << 40, 0}, []int{0, 0, 0}), six), "is too large"},
-		{"expanded", pickled(view(0, []int{1 << 40}, []int{0}), six), "many times larger than the file"},
-		{"rank", pickled(view(0, make([]int, 65), make([]int, 65)), six), "arguments of an unknown kind"},
-		{"strides for another rank", pickled(view(0, []int{1}, []int{1, 1}), six), "arguments of an unknown kind"},
+		{"offset −1", pickled(view(-1, []int64{1}, []int64{1}), six), "arguments of an unknown kind"},
+		{"shape −1", pickled(view(0, []int64{-1}, []int64{1}), six), "arguments of an unknown kind"},
+		{"stride −1", pickled(view(5, []int64{2}, []int64{-1}), six), "arguments of an unknown kind"},
+		{"shape of 64 bits", pickled(view(0, []int64{math.MaxInt64}, []int64{1}), six), "arguments of an unknown kind"},
+		{"stride", pickled(view(0, []int64{2, 2}, []int64{5, 1}), six), "beyond the end"},
+		{"stride by overflow", pickled(view(0, []int64{1 << 20, 1 << 20}, []int64{1 << 44, 1 << 44}), six), "beyond the end"},
+		{"strides by overflow", pickled(view(0, []int64{1<<8 + 1, 1<<8 + 1}, []int64{1 << 56, 1 << 56}), six), "beyond the end"},
+		{"volume", pickled(view(0, []int64{1 << 40, 1 << 40}, []int64{0, 0}), six), "its shape (1099511627776, 1099511627776) is too large"},
+		{"volume × 0", pickled(view(0, []int64{1 << 40, 1 << 40, 0}, []int64{0, 0, 0}), six), "is too large"},
+		{"expanded", pickled(view(0, []int64{1 << 40}, []int64{0}), six), "many times larger than the file"},
+		{"rank", pickled(view(0, make([]int64, 65), make([]int64, 65)), six), "arguments of an unknown kind"},
+		{"strides for another rank", pickled(view(0, []int64{1}, []int64{1, 1}), six), "arguments of an unknown kind"},
 		{"strided views", pickled(strided.String(), strings.Repeat("x", 200_000)), "many times larger than the file"},
 
 		{"deep", pickled(deep), "nested too deep"},
@@ -306,6 +306,9 @@ func TestReadTorchRejects(t *testing.T) {
 			used := allocated(func() { _, err = readTorchBytes(c.data) })
 			if limit := torchLimit(len(c.data)); used > limit {
 				t.Errorf("%d bytes were allocated for %d, more than %d", used, len(c.data), limit)
+			}
+			if maxElements < 1<<40 && (strings.Contains(c.name, "overflow") || strings.Contains(c.name, "volume") || c.name == "expanded") {
+				c.want = "arguments of an unknown kind" // on machines of 32 bits
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want …%s…", err, c.want)
@@ -407,7 +410,7 @@ func FuzzReadTorch(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Add(torchZip("\x80\x02"+pkTensor(pkStorage("Byte", "0", 3), 1, []int{2}, []int{1})+".", "abc"))
+	f.Add(torchZip("\x80\x02"+pkTensor(pkStorage("Byte", "0", 3), 1, []int64{2}, []int64{1})+".", "abc"))
 	f.Add(rawZip(zipEntry{name: "a/data.pkl", data: "\x80\x02N."}, zipEntry{name: "a/byteorder", data: "big"}))
 	f.Fuzz(tryTorch)
 }
@@ -431,11 +434,11 @@ func FuzzReadTorchPickle(f *testing.F) {
 		z.Close()
 		f.Add(b, []byte("12345678"))
 	}
-	view := pkTensor(pkStorage("Half", "0", 6), 1, []int{2, 2}, []int{1, 2})
+	view := pkTensor(pkStorage("Half", "0", 6), 1, []int64{2, 2}, []int64{1, 2})
 	f.Add([]byte("\x80\x02"+pkDict(pkString("a"), view+"q\x00", pkString("b"), "](h\x00h\x00e")+"."), []byte("123456789012"))
 	f.Add([]byte("\x80\x02"+view+"."), []byte("123456789012"))
 	f.Add([]byte("\x80\x02]q\x00h\x00a."), []byte{})
-	f.Add([]byte("\x80\x02"+pkTensor(pkStorage("Byte", "0", 2), 0, []int{1 << 40}, []int{0})+"."), []byte("12"))
+	f.Add([]byte("\x80\x02"+pkTensor(pkStorage("Byte", "0", 2), 0, []int64{1 << 40}, []int64{0})+"."), []byte("12"))
 	f.Fuzz(func(t *testing.T, pickle, storage []byte) { tryTorch(t, torchZip(string(pickle), string(storage))) })
 }
 
