@@ -116,6 +116,7 @@ func readTorch(r io.ReaderAt, size int64) (Tensors, error) {
 	// Views that overlap, and names with a long beginning in common, can be many times
 	// as large as what they are made of.
 	f.budget = 1<<20 + 4*min(size, 1<<50)
+	r = io.NewSectionReader(r, 0, size) // offsets in the directory may lie outside
 	if err := f.open(r, size); err != nil {
 		return nil, err
 	}
