@@ -168,10 +168,10 @@ func (e *Encoder) column(c columnJSON, names map[string]bool, mean bool) (column
 	}
 	want := 0
 	if mean {
-		want = z.size()
+		want = max(z.size(), 1)
 	}
-	if len(z.means) != want || mean && want == 0 {
-		return bad("%d means where %d are needed", len(z.means), max(want, 1))
+	if len(z.means) != want {
+		return bad("%d means where %d are needed", len(z.means), want)
 	}
 	if slices.ContainsFunc(z.means, func(v float64) bool { return math.IsInf(v, 0) || math.IsNaN(v) }) {
 		return bad("a mean is not a finite number")
