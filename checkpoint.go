@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,8 +107,10 @@ func (t *Trainer) tensors() []tensor {
 
 // Resume reads what Save wrote into t, whose Net, Optimizer and EMA must be made
 // like those that were saved. Training then goes on to the same bits as if it
-// had never stopped. A [Plateau], the position in a stream and what else the
-// program keeps are the program's to restore.
+// had never stopped. Classes of the network, if it has any, must be those that
+// were saved; what was saved of Meta is put into Meta. A [Plateau], the
+// position in a stream and what else the program keeps are the program's to
+// restore.
 //
 // If Resume returns an error, t is as before.
 func (t *Trainer) Resume(r io.Reader) error {
@@ -154,6 +157,13 @@ func (t *Trainer) resume(r io.Reader) error {
 	if file := ts[trainerPrefix+"ema.0"] != nil; file != (t.EMA != nil) {
 		return badFormat("only one of the file and the trainer has an EMA")
 	}
+	classes, err := classesOf(meta)
+	if err != nil {
+		return err
+	}
+	if classes != nil && len(t.Net.Classes) > 0 && !slices.Equal(classes, t.Net.Classes) {
+		return badFormat("nn.classes: the file has %.80q where the network has %.80q", classes, t.Net.Classes)
+	}
 	random, err := base64.StdEncoding.DecodeString(meta["nn.rand"])
 	if err != nil {
 		return badFormat("nn.rand: %v", err)
@@ -186,6 +196,10 @@ func (t *Trainer) resume(r io.Reader) error {
 	t.weighed = true // if any are pending
 	t.resumed, t.batch.pos, t.batch.order = next.resumed, next.batch.pos, next.batch.order
 	t.History = next.History
+	if classes != nil {
+		t.Net.Classes = classes
+	}
+	t.Net.addMeta(meta)
 	return nil
 }
 

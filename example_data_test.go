@@ -1,7 +1,9 @@
 package nn_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -38,6 +40,83 @@ func ExampleCSV() {
 	//  [0]
 	//  [1]]
 	// nn: CSV: line 3, column 1 (petal): "long" is not a number
+}
+
+const passengers = `name,class,sex,age,survived
+"Smith, John",3,male,22,no
+"Brown, Mary",1,female,38,yes
+"Lee, Ann",3,female,,yes
+"Gray, Tom",3,male,30,no
+"Reed, Ida",2,female,27,yes
+"King, Sam",2,male,54,no
+`
+
+// A table with text and a missing value; the model file holds all that is
+// needed to predict from a line of such a table.
+func ExampleCSV_FitRead() {
+	table := nn.CSV{
+		Target:     "survived",
+		Skip:       []string{"name"},
+		Categories: []string{"sex", "survived"},
+		Missing:    nn.MissingMean,
+	}
+	data, encoder, err := table.FitRead(strings.NewReader(passengers))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%q\n%.1f\n", encoder.Names(), data.X)
+
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(data.X.Cols), nn.BatchNorm(), nn.Dense(8), nn.Tanh, nn.Dense(2), nn.Softmax())
+	trainer := nn.Trainer{Net: net, Optimizer: &nn.Adam{LearningRate: 0.05}}
+	for range trainer.Train(data, 100) {
+	}
+	text, err := json.Marshal(encoder)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	net.Classes = encoder.Classes()
+	net.Meta = map[string]string{"encoder": string(text)}
+	var file bytes.Buffer
+	if err := net.Save(&file); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Another program.
+	net, err = nn.Load(&file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var loaded nn.Encoder
+	if err := json.Unmarshal([]byte(net.Meta["encoder"]), &loaded); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%q\n", loaded.Fields())
+	for _, sex := range []string{"female", "male", "?", "Female"} {
+		x, err := loaded.Encode("2", sex, "40")
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(sex, net.Classes[net.Predict(x).ArgMax(0)])
+	}
+	// Output:
+	// ["class" "sex=female" "sex=male" "age"]
+	// [[ 3.0  0.0  1.0 22.0]
+	//  [ 1.0  1.0  0.0 38.0]
+	//  [ 3.0  1.0  0.0 34.2]
+	//  [ 3.0  0.0  1.0 30.0]
+	//  [ 2.0  1.0  0.0 27.0]
+	//  [ 2.0  0.0  1.0 54.0]]
+	// ["class" "sex" "age"]
+	// female yes
+	// male no
+	// ? yes
+	// nn: Encode: field 2 (sex): unknown category: "Female" is not among the 2 that were fitted
 }
 
 // Data that do not fit in memory are read sample by sample, and mixed in a

@@ -27,6 +27,7 @@ func fuzzNetworks() []*Network {
 			n.params[1].Frozen = true
 		}
 	}
+	ns[1].Classes, ns[1].Meta = []string{"no", "yes"}, map[string]string{"encoder": `{"columns":[]}`, "": "\n"}
 	return ns
 }
 
@@ -66,7 +67,10 @@ func FuzzLoadParts(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := []string{"nn.layers", "nn.layers", "nn.layers", "nn.input", "nn.frozen"}[intN(rng, 5)]
+		key := []string{"nn.layers", "nn.layers", "nn.layers", "nn.input", "nn.frozen", "nn.classes"}[intN(rng, 6)]
+		if meta[key] == "" {
+			meta[key] = `["a","b"]`
+		}
 		meta[key] = mangle(rng, meta[key])
 		var b bytes.Buffer
 		if err := writeTensors(&b, meta, fitting(meta, n.named())); err != nil {

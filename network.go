@@ -17,6 +17,14 @@ import (
 // [Trainer] trains it; to predict while it is trained, predict with a
 // [Network.Clone].
 type Network struct {
+	// Classes are the names of the classes, each at its index, for the
+	// program's use. They are saved with the network.
+	Classes []string
+
+	// Meta is what else the program wants to be saved with the network, such
+	// as an [Encoder] or a [Scaler] as JSON. Keys must not begin with "nn.".
+	Meta map[string]string
+
 	layers Layers
 	in     Shape
 	shapes []Shape // of the layers' outputs
@@ -198,7 +206,8 @@ func isOwned(l Layer) (owned bool) {
 }
 
 // Prefix returns the network of the first k layers, the encoder of an
-// autoencoder for example. It shares its layers and parameters with n.
+// autoencoder for example. It shares its layers and parameters with n, and has
+// no Classes or Meta.
 // It panics unless 0 ≤ k ≤ the number of layers.
 func (n *Network) Prefix(k int) *Network {
 	if k < 0 || k > len(n.layers) {

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // The registry: every type of layer has one name, every name a way to make one.
@@ -196,12 +198,16 @@ const (
 //	nn.layers  the layers, as JSON; see [Register]
 //	nn.input   the shape of the input, as JSON
 //	nn.frozen  the names of the parameters that are Frozen, as JSON
+//	nn.classes Classes, as JSON, if there are any
+//
+// and each key of Meta stands for itself.
 //
 // Equal networks give equal bytes. The random source is not saved, nor
 // are functions such as Init of [DenseLayer], which have done their work.
 //
-// Save returns an error if w does, if the type of a layer is not registered, or if
-// a field of a layer can't be put into JSON, such as NaN.
+// Save returns an error if w does, if the type of a layer is not registered, if
+// a field of a layer can't be put into JSON, such as NaN, or if Classes or Meta
+// are not valid UTF-8 or a key of Meta begins with "nn.".
 func (n *Network) Save(w io.Writer) error {
 	if err := n.save(w); err != nil {
 		return fmt.Errorf("nn: Save: %w", err)
@@ -246,7 +252,63 @@ func (n *Network) metadata() (map[string]string, error) {
 	// Numbers and strings are always JSON.
 	in, _ := json.Marshal(n.in)
 	list, _ := json.Marshal(frozen)
-	return map[string]string{"nn.layers": string(layers), "nn.input": string(in), "nn.frozen": string(list)}, nil
+	meta := map[string]string{"nn.layers": string(layers), "nn.input": string(in), "nn.frozen": string(list)}
+	for k, v := range n.Meta {
+		if strings.HasPrefix(k, metaPrefix) {
+			return nil, fmt.Errorf("the key %q of Meta begins with %q", k, metaPrefix)
+		}
+		meta[k] = v
+	}
+	if len(n.Classes) > 0 {
+		for i, name := range n.Classes {
+			if !utf8.ValidString(name) {
+				return nil, fmt.Errorf("class %d: the name %q is not valid UTF-8", i, name)
+			}
+		}
+		list, _ := json.Marshal(n.Classes)
+		meta["nn.classes"] = string(list)
+	}
+	return meta, nil
+}
+
+// metaPrefix begins the keys of the metadata that are not the program's.
+const metaPrefix = "nn."
+
+// addMeta adds to Meta what the metadata of a file have for the program.
+func (n *Network) addMeta(file map[string]string) {
+	meta := maps.Clone(file)
+	maps.DeleteFunc(meta, func(k, _ string) bool { return strings.HasPrefix(k, metaPrefix) })
+	if len(meta) > 0 {
+		all := maps.Clone(n.Meta) // the map may be the program's
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, meta)
+		n.Meta = all
+	}
+}
+
+// classesOf returns the names of the classes in the metadata of a file, or nil.
+func classesOf(meta map[string]string) ([]string, error) {
+	text, ok := meta["nn.classes"]
+	if !ok {
+		return nil, nil
+	}
+	if err := checkJSON([]byte(text), 1); err != nil {
+		return nil, fmt.Errorf("nn.classes: %w", err)
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) == 0 {
+		return nil, badFormat("nn.classes: %.80q is not a list of names", text)
+	}
+	classes := make([]string, len(list))
+	for i, name := range list {
+		var err error
+		if classes[i], err = stringOf(name); err != nil {
+			return nil, fmt.Errorf("nn.classes: %w", err)
+		}
+	}
+	return classes, nil
 }
 
 func checkLayersText(text []byte) error {
@@ -417,6 +479,10 @@ func restore(meta map[string]string, ts map[string]*Matrix) (n *Network, err err
 			return nil, err
 		}
 	}
+	if n.Classes, err = classesOf(meta); err != nil {
+		return nil, err
+	}
+	n.addMeta(meta)
 	return n, nil
 }
 
@@ -437,8 +503,9 @@ func (ls Layers) Clone() Layers {
 }
 
 // Clone returns a copy of n that shares no memory with it: layers of the same
-// configuration, and parameters of the same values and flags, without
-// gradients. It panics if the type of a layer is not registered; see [Register].
+// configuration, parameters of the same values and flags, without gradients,
+// Classes and Meta. It panics if the type of a layer is not registered; see
+// [Register].
 //
 // A source of type [rand.PCG] or [rand.ChaCha8] is copied in its present state;
 // a source of any other type is replaced by rand.NewPCG(0, 0).
@@ -465,6 +532,7 @@ func (n *Network) Clone() *Network {
 	if err := c.fill(values); err != nil {
 		panic("nn: Clone: " + err.Error())
 	}
+	c.Classes, c.Meta = slices.Clone(n.Classes), maps.Clone(n.Meta)
 	for i, q := range n.params {
 		c.params[i].Frozen, c.params[i].NoDecay, c.params[i].Stat = q.Frozen, q.NoDecay, q.Stat
 	}
