@@ -42,8 +42,9 @@ var sources embed.FS
 // LayerNorm, RMSNorm, Flatten, Reshape, Dropout, ChannelDropout, GaussianNoise, and
 // Residual, Concat and Layers of such layers.
 //
-// Equal networks give equal files. A parameter takes some 21 bytes of the file,
-// and 8 of the program.
+// Equal networks give equal files. A parameter takes some 22 bytes of the file, 8
+// of the program, and 16 µs and 1.4 KB of the compiler: a network of 100,000 is
+// compiled in two seconds, one of many millions had better be loaded.
 //
 // WriteGo returns an error, and writes nothing, if pkg or name can't be the name
 // of a package or of such a function, or if there is a layer of another type.

@@ -51,9 +51,10 @@ func goNetworks() []*Network {
 	for a := Identity; int(a) < len(activations); a++ {
 		list = append(list, build(Input(6), a, Dense(5), a))
 	}
-	strange := build(Input(4), Dense(6), BatchNorm(), Softsign)
-	copy(strange.params[0].Value.Data, []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 5e-324, -math.MaxFloat64, 0, 1})
-	return append(list, strange)
+	strange := build(Input(4), PReLU().WithPerChannel(), Softsign, Dense(6), BatchNorm())
+	copy(strange.params[0].Value.Data, []float64{math.Copysign(0, -1)}) // a negative value gives +0
+	copy(strange.params[1].Value.Data, []float64{math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, -math.MaxFloat64, 0, 1})
+	return append(list, strange, strange.Prefix(2))
 }
 
 // goInputs returns samples, the last of which have numbers that are no numbers.

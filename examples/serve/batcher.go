@@ -10,9 +10,9 @@ import (
 	"github.com/seed55f1b796/nn"
 )
 
-// A batcher gathers the samples of requests into batches. While one batch is
-// predicted, the requests for the next queue up; so batches grow with the load,
-// and a request that comes alone is predicted at once.
+// A batcher gathers the samples of requests into batches. While its workers
+// predict, the requests for the next batch queue up; so batches grow with the
+// load, and a request that comes alone is predicted at once.
 type batcher struct {
 	size    int           // most samples of a batch, unless a request has more
 	wait    time.Duration // for requests that are coming
@@ -58,7 +58,7 @@ func (b *batcher) do(ctx context.Context, m *model, x *nn.Matrix) (*nn.Matrix, e
 	}
 }
 
-// run predicts until quit is closed.
+// run is a worker: it predicts until quit is closed.
 func (b *batcher) run() {
 	var next *call // does not fit in the batch before
 	for {

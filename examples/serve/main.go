@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ import (
 type config struct {
 	model, addr  string
 	batch        int
+	workers      int
 	wait         time.Duration
 	requests     int
 	samples      int
@@ -48,6 +50,7 @@ func main() {
 	flag.StringVar(&c.model, "model", "", "file of the network, written by Save")
 	flag.StringVar(&c.addr, "addr", "localhost:8080", "address to listen on")
 	flag.IntVar(&c.batch, "batch", 64, "most samples to predict at a time; 1: each request by itself")
+	flag.IntVar(&c.workers, "workers", runtime.GOMAXPROCS(0), "batches to predict at the same time")
 	flag.DurationVar(&c.wait, "wait", time.Millisecond, "how long a batch waits for requests that are being read")
 	flag.IntVar(&c.requests, "requests", 256, "most requests under way; more are told to come again")
 	flag.IntVar(&c.samples, "samples", 256, "most samples of a request")
@@ -68,8 +71,8 @@ func main() {
 // run serves until ctx is done and the requests under way are answered. It calls
 // listening when connections are accepted.
 func run(ctx context.Context, c config, listening func(net.Addr)) error {
-	if c.batch < 1 || c.requests < 1 || c.samples < 1 || c.body < 1 {
-		return errors.New("-batch, -requests, -samples and -body must be at least 1")
+	if c.batch < 1 || c.workers < 1 || c.requests < 1 || c.samples < 1 || c.body < 1 {
+		return errors.New("-batch, -workers, -requests, -samples and -body must be at least 1")
 	}
 	s := newServer(c)
 	if err := s.reload(); err != nil {
@@ -89,7 +92,9 @@ func run(ctx context.Context, c config, listening func(net.Addr)) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
-	background.Go(s.batcher.run)
+	for range c.workers {
+		background.Go(s.batcher.run)
+	}
 	background.Go(func() { s.watch(ctx) })
 	defer background.Wait()
 	defer close(s.batcher.quit)

@@ -59,7 +59,7 @@ func save(t *testing.T, brick *nn.Network, file string) {
 func start(t *testing.T, brick *nn.Network, change func(*config)) (url string, c config, stop func() error) {
 	t.Helper()
 	before := runtime.NumGoroutine()
-	c = config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 64, wait: time.Millisecond,
+	c = config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 64, workers: 1, wait: time.Millisecond,
 		requests: 256, samples: 8, body: 1 << 16, timeout: time.Minute, grace: time.Minute}
 	if change != nil {
 		change(&c)
@@ -187,7 +187,7 @@ func TestConcurrent(t *testing.T) {
 	for _, batch := range []int{1, 5, 64} {
 		t.Run(fmt.Sprint(batch), func(t *testing.T) {
 			brick := network(1, 6, 4)
-			url, _, _ := start(t, brick, func(c *config) { c.batch = batch })
+			url, _, _ := start(t, brick, func(c *config) { c.batch, c.workers = batch, 2 })
 			const clients, requests = 8, 10
 			var wg sync.WaitGroup
 			for k := range clients {
@@ -545,7 +545,7 @@ func TestShutdown(t *testing.T) {
 func TestShutdownBound(t *testing.T) {
 	brick := network(1, 2, 2)
 	before := runtime.NumGoroutine()
-	c := config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 64, requests: 9, samples: 1, body: 999, timeout: time.Minute, grace: time.Millisecond}
+	c := config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 64, workers: 1, requests: 9, samples: 1, body: 999, timeout: time.Minute, grace: time.Millisecond}
 	save(t, brick, c.model)
 	x := nn.NewMatrix(1, 2, 1, 2)
 	want := brick.Predict(x)
@@ -575,13 +575,14 @@ func TestShutdownBound(t *testing.T) {
 }
 
 func TestRunErrors(t *testing.T) {
-	good := config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 1, requests: 1, samples: 1, body: 1}
+	good := config{model: filepath.Join(t.TempDir(), "model"), addr: "127.0.0.1:0", batch: 1, workers: 1, requests: 1, samples: 1, body: 1}
 	save(t, network(1, 2, 2), good.model)
 	for name, change := range map[string]func(*config){
 		"no file":    func(c *config) { c.model += "x" },
 		"no network": func(c *config) { c.model = "main.go" },
 		"no address": func(c *config) { c.addr = "127.0.0.1:-1" },
 		"no batch":   func(c *config) { c.batch = 0 },
+		"no workers": func(c *config) { c.workers = 0 },
 		"no body":    func(c *config) { c.body = 0 },
 	} {
 		c := good
