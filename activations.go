@@ -392,16 +392,22 @@ func (l *PReLULayer) Forward(p *Pass, x *Matrix) *Matrix {
 		panic("nn: PReLU: the layer is not built; give it to New")
 	}
 	y := p.raw(x.Rows, x.Cols)
-	for i := 0; i < len(x.Data); {
-		for _, a := range l.Slope.Value.Data {
-			for end := i + l.run; i < end; i++ {
-				v := x.Data[i]
-				y.Data[i] = pick(v, v, float64(a*v))
+	preluForward(y.Data, x.Data, l.Slope.Value.Data, l.run)
+	p.Push(x)
+	return y
+}
+
+// preluForward gives run values in turn each slope, and begins again when all
+// slopes are used.
+func preluForward(y, x, slopes []float64, run int) {
+	for i := 0; i < len(x); {
+		for _, a := range slopes {
+			for end := i + run; i < end; i++ {
+				v := x[i]
+				y[i] = pick(v, v, float64(a*v))
 			}
 		}
 	}
-	p.Push(x)
-	return y
 }
 
 // Backward follows from y = max(x, 0) + a·min(x, 0), taken for every value that

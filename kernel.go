@@ -400,12 +400,18 @@ func vsumrows(s, x []float64) {
 // a row of nothing but -Inf, has no softmax: y is all NaN and the result is the
 // largest element. An empty row gives -Inf.
 func softmaxRow(y, x []float64) (logSumExp float64) {
-	m := vmax(x)
-	vexpShift(y, -m, x)
-	s := vsum(y)
-	vscale(y, 1/s, y)
+	m, s := softmax(y, x)
 	if math.IsInf(m, 0) {
 		return m
 	}
 	return m + log(s)
+}
+
+// softmax sets y to yⱼ = e^(xⱼ−m)/s, and returns m = maxₖ xₖ and s = Σₖ e^(xₖ−m).
+func softmax(y, x []float64) (m, s float64) {
+	m = vmax(x)
+	vexpShift(y, -m, x)
+	s = vsum(y)
+	vscale(y, 1/s, y)
+	return m, s
 }

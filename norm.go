@@ -299,14 +299,22 @@ func (t *rowNormTask) run(lo, hi int) {
 			vscale(y, t.scale[i], y)
 			continue
 		}
-		if t.bias != nil {
-			vshift(norm, -(vsum(x) / float64(w)), x)
-			x = norm
-		}
-		t.scale[i] = 1 / math.Sqrt(vdot(x, x)/float64(w)+t.eps)
-		vscale(norm, t.scale[i], x)
+		t.scale[i] = normalize(norm, x, t.bias != nil, t.eps)
 		t.scaleRow(i, y, norm, t.bias)
 	}
+}
+
+// normalize sets z to x̂ and returns 1/√(σ² + eps); the mean is subtracted only
+// if center is set.
+func normalize(z, x []float64, center bool, eps float64) (scale float64) {
+	n := float64(len(x))
+	if center {
+		vshift(z, -(vsum(x) / n), x)
+		x = z
+	}
+	scale = 1 / math.Sqrt(vdot(x, x)/n+eps)
+	vscale(z, scale, x)
+	return scale
 }
 
 // scaleRow sets y = γ·x, plus β if bias is not nil, for row i.

@@ -37,7 +37,7 @@ func (s *SoftmaxLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	}
 	y, n := p.raw(x.Rows, x.Cols), s.width
 	for i := range len(x.Data) / n {
-		softmaxRow(y.Data[i*n:(i+1)*n], x.Data[i*n:(i+1)*n])
+		softmax(y.Data[i*n:(i+1)*n], x.Data[i*n:(i+1)*n])
 	}
 	p.Push(y)
 	return y

@@ -8,6 +8,7 @@ package main
 
 import (
 	"embed"
+	"flag"
 	"fmt"
 	"log"
 	"math/rand/v2"
@@ -23,6 +24,8 @@ import (
 var files embed.FS
 
 func main() {
+	path := flag.String("save", filepath.Join(os.TempDir(), "digits.safetensors"), "file to save the trained network in")
+	flag.Parse()
 	log.SetFlags(0)
 	all := readData()
 	train, test := all.SplitStratified(1437, rand.New(rand.NewPCG(1, 1)))
@@ -50,15 +53,14 @@ func main() {
 	fmt.Println(nn.Report(y, test.Y))
 	drawMisread(y, test, 4)
 
-	path := filepath.Join(os.TempDir(), "digits.safetensors")
-	if err := net.SaveFile(path); err != nil {
+	if err := net.SaveFile(*path); err != nil {
 		log.Fatal(err)
 	}
-	loaded, err := nn.LoadFile(path)
+	loaded, err := nn.LoadFile(*path)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("saved to %s; loaded, it predicts the same: %v\n", path, slices.Equal(loaded.Predict(test.X).Data, y.Data))
+	fmt.Printf("saved to %s; loaded, it predicts the same: %v\n", *path, slices.Equal(loaded.Predict(test.X).Data, y.Data))
 }
 
 func readData() nn.Dataset {
