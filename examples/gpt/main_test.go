@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -73,20 +74,40 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// At temperature 0 each character is the most likely one that Predict gives for the
-// characters before it.
-func TestWriteGreedy(t *testing.T) {
+// Each character is drawn from what Predict gives for the characters before it,
+// also when the window was left and half of it was read again.
+func TestWritePredicts(t *testing.T) {
 	m := newSmall()
 	for range m.train() {
-		break
 	}
-	written := m.write("A", m.window, 0)
-	text := m.indices("A" + written)
-	y := m.trainer.Net.Predict(nn.NewMatrix(1, m.window, text[:m.window]...)).Reshape(m.window, len(m.alphabet))
-	for i := range m.window {
-		if y.ArgMax(i) != int(text[i+1]) {
-			t.Errorf("character %d is %q, not the most likely", i, written[i])
+	for _, temperature := range []float64{0, 1} {
+		text := m.indices("A" + m.write("A", 100, temperature))
+		x, first := nn.NewMatrix(1, m.window), 0 // of the window
+		rng := rand.New(rand.NewPCG(3, 4))
+		for i := range len(text) - 1 {
+			if i-first == m.window {
+				first += m.window - m.window/2
+			}
+			copy(x.Data, text[first:i+1]) // what comes after i is not seen
+			y := m.trainer.Net.Predict(x).Reshape(m.window, len(m.alphabet))
+			want := draw(y.RowRange(i-first, i-first+1), temperature, rng)
+			if got := int(text[i+1]); got != want {
+				t.Fatalf("temperature %v: character %d is %q, want %q", temperature, i, m.alphabet[got], m.alphabet[want])
+			}
 		}
+	}
+}
+
+// A text that repeats itself is soon learned.
+func TestTrain(t *testing.T) {
+	m := newModel(strings.Repeat("abcd\n", 100), config{window: 4, width: 16, blocks: 1, epochs: 1})
+	for range m.train() {
+	}
+	if loss := m.trainer.Evaluate(m.valid); !(loss < 0.1) {
+		t.Errorf("a loss of %v", loss)
+	}
+	if got, want := m.write("a", 9, 0), "bcd\nabcd\n"; got != want {
+		t.Errorf("%q follows a, want %q", got, want)
 	}
 }
 
