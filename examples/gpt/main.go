@@ -44,8 +44,8 @@ func main() {
 	flag.IntVar(&c.window, "window", 32, "characters that the network looks back at")
 	flag.IntVar(&c.width, "width", 64, "features of a character, a multiple of 16")
 	flag.IntVar(&c.blocks, "blocks", 3, "blocks of the transformer")
-	flag.Float64Var(&c.dropout, "dropout", 0.1, "part of the features to drop in training")
-	flag.IntVar(&c.epochs, "epochs", 12, "epochs, of 100 batches of 32 windows each")
+	flag.Float64Var(&c.dropout, "dropout", 0.05, "part of the features to drop in training")
+	flag.IntVar(&c.epochs, "epochs", 16, "epochs, of 100 batches of 32 windows each")
 	flag.Parse()
 
 	text := names
