@@ -35,7 +35,7 @@ func TestNetworks(t *testing.T) {
 	for _, test := range []struct {
 		net  *nn.Network
 		want int
-	}{{lenet(), 61706}, {recipe(), 73762}} {
+	}{{lenet(), 61706}, {recipe(), 109762}} {
 		n := 0
 		for _, q := range test.net.Params() {
 			if !q.Stat {
