@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -80,4 +81,60 @@ func BenchmarkAttention(b *testing.B) {
 			t.start()
 		}
 	})
+}
+
+// BenchmarkGenerate generates sequences of several lengths, character by
+// character: by a Session, whose steps cost the same at any length but for the
+// scores of attention, and by predicting the whole sequence so far for each
+// character.
+func BenchmarkGenerate(b *testing.B) {
+	const longest = 256
+	gpt := func(steps int) *Network {
+		layers := Layers{Embedding(64, 64), Positions()}
+		for range 3 {
+			layers = append(layers, TransformerBlock(Attention(4).WithCausalMask(), 64, 256, 0)...)
+		}
+		return New(rand.NewPCG(1, 2), Input(steps), append(layers, LayerNorm(), Dense(64), Softmax())...)
+	}
+	lstm := func(steps int) *Network {
+		return New(rand.NewPCG(1, 2), Input(steps), Embedding(64, 64), LSTM(128), Dense(64), Softmax())
+	}
+	for _, test := range []struct {
+		name string
+		make func(steps int) *Network
+	}{{"GPT", gpt}, {"LSTM", lstm}} {
+		net := test.make(longest)
+		s, err := NewSession(net)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x, y := NewMatrix(1, 1), new(Matrix)
+		for n := 16; n <= longest; n *= 2 {
+			b.Run(fmt.Sprintf("%s/session/%d", test.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					s.Reset()
+					for t := range n {
+						x.Data[0] = float64(t % 64)
+						s.StepTo(y, x)
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N*n), "µs/char")
+			})
+		}
+		for n := 16; n <= longest; n *= 4 {
+			var prefixes []*Network
+			for t := range n {
+				prefixes = append(prefixes, test.make(t+1))
+			}
+			b.Run(fmt.Sprintf("%s/predict/%d", test.name, n), func(b *testing.B) {
+				for b.Loop() {
+					for t, prefix := range prefixes {
+						prefix.PredictTo(y, NewMatrix(1, t+1))
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N*n), "µs/char")
+			})
+		}
+	}
 }
