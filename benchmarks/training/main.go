@@ -12,6 +12,12 @@
 //	W1b  784-256-128-10, batches of 128, Adam, an epoch
 //	W2   the exclusive or: 2-8(tanh)-1(sigmoid), squared error, all 4 samples, a step
 //	W3   one prediction by the network of W1
+//	W5   LSTM(128) on the rows of images, dense 10 on the last step, batches of 64,
+//	     Adam, an epoch of the first 10,000 images (torch only)
+//	GPT  a causal transformer: 4 blocks of width 128 with 4 heads, 16 sequences of 64
+//	     of 65 characters, Adam, a step (torch only)
+//
+// OMP_NUM_THREADS and OPENBLAS_NUM_THREADS together say how many threads PyTorch has.
 package main
 
 import (
@@ -20,6 +26,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -69,6 +76,7 @@ func main() {
 	answer()
 
 	ours := workloads(train)
+	maps.Copy(ours, sequenceWorkloads(train))
 	fmt.Printf("GOMAXPROCS %d, the other side: %s %s, OPENBLAS_NUM_THREADS %q\n", runtime.GOMAXPROCS(0), *backend, *dtype, os.Getenv("OPENBLAS_NUM_THREADS"))
 	fmt.Printf("%-5s %12s %12s %8s\n", "", "nn", *backend, "ratio")
 	for _, name := range strings.Split(*only, ",") {
