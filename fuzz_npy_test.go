@@ -47,7 +47,7 @@ func FuzzReadNPZ(f *testing.F) {
 			return // more than 64 values per byte may be in so few; a folder has no data
 		}
 		tryReadNPZ(t, b)
-		tryReadNPZ(t, zipped(t, entry{name: name, data: b, method: method}, entry{name: "2.npy", data: b, method: zip.Deflate}))
+		tryReadNPZ(t, zipped(t, npzEntry{name: name, data: b, method: method}, npzEntry{name: "2.npy", data: b, method: zip.Deflate}))
 	})
 }
 

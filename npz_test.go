@@ -42,14 +42,14 @@ func sameTensors(x, y Tensors) bool {
 }
 
 // An entry of a zip file that is made to have any header.
-type entry struct {
+type npzEntry struct {
 	name   string
 	data   []byte
 	method uint16
 	change func(h *zip.FileHeader)
 }
 
-func zipped(t testing.TB, entries ...entry) []byte {
+func zipped(t testing.TB, entries ...npzEntry) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -99,24 +99,24 @@ func TestReadNPZErrors(t *testing.T) {
 	}{
 		{"nothing", nil, "zip: not a valid zip file"},
 		{"a .npy file", x, "zip: not a valid zip file"},
-		{"twice", zipped(t, entry{name: "a.npy", data: x}, entry{name: "a.npy", data: x}), `"a.npy" occurs twice`},
-		{"no .npy", zipped(t, entry{name: "a.npy", data: x}, entry{name: "readme", data: x}), `"readme" is not a .npy file`},
-		{"bad name", zipped(t, entry{name: "\xff.npy", data: x}), `the name "\xff.npy" is not valid UTF-8`},
-		{"encrypted", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.Flags |= 1 }}), `"a.npy" is encrypted`},
-		{"method", zipped(t, entry{name: "a.npy", data: x, method: 14}), `"a.npy": zip: unsupported compression algorithm`},
-		{"empty", zipped(t, entry{name: "a.npy"}), `"a.npy": unexpected EOF`},
-		{"not an array", zipped(t, entry{name: "a.npy", data: []byte("12345678")}), `"a.npy": header: the data begin with "123456", not with "\x93NUMPY"`},
-		{"pickle", zipped(t, entry{name: "a.npy", data: npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}")}), `"a.npy": header: descr: the elements are of type "|O" (Python objects), which can't be read`},
-		{"short", zipped(t, entry{name: "a.npy", data: x[:len(x)-1]}), `"a.npy": 2 values of 3: unexpected EOF`},
-		{"long", zipped(t, entry{name: "a.npy", data: append(slices.Clone(x), 1)}), `"a.npy": there are bytes after the array`},
-		{"checksum", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CRC32++ }}), `"a.npy": zip: checksum error`},
-		{"checksum deflated", zipped(t, entry{name: "a.npy", data: x, method: zip.Deflate, change: func(h *zip.FileHeader) { h.CRC32 = 1 }}), `"a.npy": zip: checksum error`},
-		{"checksum 0", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CRC32 = 0 }}), `"a.npy": zip: checksum error`},
-		{"size", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.UncompressedSize64++ }}), `"a.npy": unexpected EOF`},
-		{"smaller size", zipped(t, entry{name: "a.npy", data: x, method: zip.Deflate, change: func(h *zip.FileHeader) { h.UncompressedSize64-- }}), `"a.npy": 0 values of 3: zip: not a valid zip file`},
-		{"deflate", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.Method = zip.Deflate }}), "unexpected EOF"},
-		{"no data", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CompressedSize64 = 1 << 62 }}), "zip: not a valid zip file"},
-		{"huge size", zipped(t, entry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CompressedSize64 = math.MaxUint64 - 9 }}), `"a.npy": its size is 18446744073709551606`},
+		{"twice", zipped(t, npzEntry{name: "a.npy", data: x}, npzEntry{name: "a.npy", data: x}), `"a.npy" occurs twice`},
+		{"no .npy", zipped(t, npzEntry{name: "a.npy", data: x}, npzEntry{name: "readme", data: x}), `"readme" is not a .npy file`},
+		{"bad name", zipped(t, npzEntry{name: "\xff.npy", data: x}), `the name "\xff.npy" is not valid UTF-8`},
+		{"encrypted", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.Flags |= 1 }}), `"a.npy" is encrypted`},
+		{"method", zipped(t, npzEntry{name: "a.npy", data: x, method: 14}), `"a.npy": zip: unsupported compression algorithm`},
+		{"empty", zipped(t, npzEntry{name: "a.npy"}), `"a.npy": unexpected EOF`},
+		{"not an array", zipped(t, npzEntry{name: "a.npy", data: []byte("12345678")}), `"a.npy": header: the data begin with "123456", not with "\x93NUMPY"`},
+		{"pickle", zipped(t, npzEntry{name: "a.npy", data: npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}")}), `"a.npy": header: descr: the elements are of type "|O" (Python objects), which can't be read`},
+		{"short", zipped(t, npzEntry{name: "a.npy", data: x[:len(x)-1]}), `"a.npy": 2 values of 3: unexpected EOF`},
+		{"long", zipped(t, npzEntry{name: "a.npy", data: append(slices.Clone(x), 1)}), `"a.npy": there are bytes after the array`},
+		{"checksum", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CRC32++ }}), `"a.npy": zip: checksum error`},
+		{"checksum deflated", zipped(t, npzEntry{name: "a.npy", data: x, method: zip.Deflate, change: func(h *zip.FileHeader) { h.CRC32 = 1 }}), `"a.npy": zip: checksum error`},
+		{"checksum 0", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CRC32 = 0 }}), `"a.npy": zip: checksum error`},
+		{"size", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.UncompressedSize64++ }}), `"a.npy": unexpected EOF`},
+		{"smaller size", zipped(t, npzEntry{name: "a.npy", data: x, method: zip.Deflate, change: func(h *zip.FileHeader) { h.UncompressedSize64-- }}), `"a.npy": 0 values of 3: zip: not a valid zip file`},
+		{"deflate", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.Method = zip.Deflate }}), "unexpected EOF"},
+		{"no data", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CompressedSize64 = 1 << 62 }}), "zip: not a valid zip file"},
+		{"huge size", zipped(t, npzEntry{name: "a.npy", data: x, change: func(h *zip.FileHeader) { h.CompressedSize64 = math.MaxUint64 - 9 }}), `"a.npy": its size is 18446744073709551606`},
 		{"overlap", overlapping(t, 2), "the bytes of two entries overlap"},
 	} {
 		ts, err := ReadNPZ(bytes.NewReader(c.in), int64(len(c.in)))
@@ -132,7 +132,7 @@ func TestReadNPZErrors(t *testing.T) {
 // overlapping returns a zip file in which n names share the bytes of one array:
 // the directory says so, and the array's own header is there once.
 func overlapping(t testing.TB, n int) []byte {
-	b := zipped(t, entry{name: "a.npy", data: ones(1000), method: zip.Deflate})
+	b := zipped(t, npzEntry{name: "a.npy", data: ones(1000), method: zip.Deflate})
 	dir := bytes.Index(b, []byte("PK\x01\x02"))
 	end := bytes.Index(b, []byte("PK\x05\x06"))
 	record := b[dir:end]
@@ -216,11 +216,11 @@ func TestReadNPZBombs(t *testing.T) {
 		t.Errorf("%d zeros in %d bytes: %v", 1<<24, len(b), err)
 	}
 
-	huge := zipped(t, entry{name: "a.npy", data: ones(10)},
-		entry{name: "b.npy", data: npy(fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}", maxNPZ-9))})
-	many := make([]entry, 1000)
+	huge := zipped(t, npzEntry{name: "a.npy", data: ones(10)},
+		npzEntry{name: "b.npy", data: npy(fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}", maxNPZ-9))})
+	many := make([]npzEntry, 1000)
 	for i := range many {
-		many[i] = entry{name: fmt.Sprintf("%d.npy", i), data: npy("{'descr': '<f8', 'fortran_order': True, 'shape': (1000, 100)}")}
+		many[i] = npzEntry{name: fmt.Sprintf("%d.npy", i), data: npy("{'descr': '<f8', 'fortran_order': True, 'shape': (1000, 100)}")}
 	}
 	for _, c := range []struct {
 		in   []byte
@@ -332,7 +332,7 @@ func TestWriteNPZ(t *testing.T) {
 
 // Directories are passed over.
 func TestReadNPZDirectory(t *testing.T) {
-	b := zipped(t, entry{name: "layer/"}, entry{name: "layer/w.npy", data: ones(2)}, entry{name: "../w.npy", data: ones(1)})
+	b := zipped(t, npzEntry{name: "layer/"}, npzEntry{name: "layer/w.npy", data: ones(2)}, npzEntry{name: "../w.npy", data: ones(1)})
 	ts, err := ReadNPZ(bytes.NewReader(b), int64(len(b)))
 	if err != nil || len(ts) != 2 || ts["layer/w"].Rows != 2 || ts["../w"].Rows != 1 {
 		t.Errorf("ReadNPZ = %v, %v", ts, err)
