@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 )
@@ -173,13 +172,10 @@ func (g *ONNXGraph) node(op string, attrs map[string]any, outputs int, inputs ..
 			panic(fmt.Sprintf("nn: ONNX: %s: there is no value %q", op, x))
 		}
 	}
-	for name, value := range attrs {
-		encodeAttr(name, value) // panics if it can't
-	}
 	if g.Float64() && slices.Contains(noFloat64[:], op) && g.err == nil {
 		g.err = fmt.Errorf("ONNX Runtime computes %s in float32 only", op)
 	}
-	n := onnxNode{op: op, attrs: maps.Clone(attrs), inputs: slices.Clone(inputs)}
+	n := onnxNode{op: op, inputs: slices.Clone(inputs), attrs: encodeAttrs(attrs)}
 	for range outputs {
 		n.outputs = append(n.outputs, g.name(op))
 	}

@@ -56,8 +56,8 @@ func (m message) float(field int, v float32) message {
 // gives. Its own name is that of its first output.
 type onnxNode struct {
 	op              string
-	attrs           map[string]any
 	inputs, outputs []string
+	attrs           message // as fields of the NodeProto
 }
 
 // An onnxValue is a ValueInfoProto: the name, type and shape of an input or
@@ -92,15 +92,19 @@ func (n *onnxNode) encode() message {
 	for _, s := range n.outputs {
 		m = m.string(2, s)
 	}
-	m = m.string(3, n.outputs[0]).string(4, n.op)
-	for _, name := range slices.Sorted(maps.Keys(n.attrs)) {
-		m = m.message(5, encodeAttr(name, n.attrs[name]))
+	return append(m.string(3, n.outputs[0]).string(4, n.op), n.attrs...)
+}
+
+// encodeAttrs returns attributes as fields of a NodeProto. It panics if ONNX has
+// none of a value's type.
+func encodeAttrs(a map[string]any) (m message) {
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		m = m.message(5, encodeAttr(name, a[name]))
 	}
 	return m
 }
 
-// encodeAttr returns an AttributeProto. It panics if ONNX has no attributes of
-// the value's type.
+// encodeAttr returns an AttributeProto.
 func encodeAttr(name string, value any) message {
 	m := message{}.string(1, name)
 	switch v := value.(type) {
@@ -166,16 +170,13 @@ func (v *onnxValue) encode() message {
 }
 
 // size returns the number of bytes of the numbers.
-func (t *onnxTensor) size() int {
-	n := 8
+func (t *onnxTensor) size() int64 {
+	n := int64(8)
 	if t.kind == onnxFloat {
 		n = 4
 	}
 	for _, d := range t.dims {
-		if n > maxProto { // as good as any larger number
-			return n
-		}
-		n *= d
+		n *= int64(d)
 	}
 	return n
 }
@@ -189,7 +190,7 @@ func (t *onnxTensor) encode() message {
 	}
 	m = m.int(2, int64(t.kind)).string(8, t.name)
 	m = binary.AppendUvarint(m.key(9, 2), uint64(t.size()))
-	return append(binary.AppendUvarint(message{}.key(5, 2), uint64(len(m)+t.size())), m...)
+	return append(binary.AppendUvarint(message{}.key(5, 2), uint64(len(m))+uint64(t.size())), m...)
 }
 
 // check returns an error if a number can't be written in the tensor's type.
@@ -234,22 +235,24 @@ func (m *onnxModel) write(w io.Writer) error {
 	nodes = nodes.string(2, m.graph.name)
 	tail := encodeValues(nil, m.graph.inputs, m.graph.outputs)
 	heads := make([]message, len(m.tensors))
-	size := len(nodes) + len(tail)
+	size := int64(len(nodes) + len(tail))
 	for i := range m.tensors {
-		t := &m.tensors[i]
-		heads[i] = t.encode()
-		if size += len(heads[i]) + t.size(); size > maxProto-1<<20 { // what comes around the graph
-			return fmt.Errorf("the weights do not fit: a file can't have more than %d bytes", maxProto)
-		}
-		if err := t.check(); err != nil {
-			return err
-		}
+		heads[i] = m.tensors[i].encode()
+		size += int64(len(heads[i])) + m.tensors[i].size()
 	}
 	head := message{}.int(1, 8).string(2, "nn") // ir_version, producer_name
 	head = binary.AppendUvarint(head.key(7, 2), uint64(size))
 	end := message{}.message(8, message{}.string(1, "").int(2, onnxOpset))
 	for _, key := range slices.Sorted(maps.Keys(m.meta)) {
 		end = end.message(14, message{}.string(1, key).string(2, m.meta[key]))
+	}
+	if size += int64(len(head) + len(end)); size > maxProto {
+		return fmt.Errorf("the file would have %d bytes; %d are the most", size, maxProto)
+	}
+	for i := range m.tensors {
+		if err := m.tensors[i].check(); err != nil {
+			return err
+		}
 	}
 
 	b := bufio.NewWriterSize(w, 1<<16) // keeps the first error for Flush
