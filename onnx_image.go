@@ -32,7 +32,6 @@ func lengths(axes []*axis, size func(*axis) int) []int {
 	return n
 }
 
-func axisIn(a *axis) int     { return a.in }
 func axisOut(a *axis) int    { return a.out }
 func axisKernel(a *axis) int { return a.kernel }
 

@@ -70,6 +70,16 @@ func (l *onnxIndex) ExportONNX(g *ONNXGraph, x string, in Shape) (string, Shape,
 	return g.Node("Add", nil, y, g.Const(NewTensor(numbers, in[0]))), in, nil
 }
 
+// onnxTap is a layer whose output is not the last that it computes.
+type onnxTap struct{ passLayer }
+
+func (*onnxTap) Forward(p *Pass, x *Matrix) *Matrix { return p.New(x.Rows, x.Cols).Abs(x) }
+func (*onnxTap) ExportONNX(g *ONNXGraph, x string, in Shape) (string, Shape, error) {
+	y := g.Node("Abs", nil, x)
+	g.Node("Sub", nil, x, y)
+	return y, in, nil
+}
+
 // onnxIndices is a block of layers that take indices.
 type onnxIndices struct{ onnxBlock }
 
@@ -126,6 +136,7 @@ func onnxCases() []onnxCase {
 	add(in(5), &onnxGain{}, Dense(5), &onnxGain{})
 	add(in(2, 3), &onnxGain{}, Residual(Dense(3), &onnxGain{}), Concat(Layers{&onnxGain{}}, Layers{}), Bidirectional(&onnxGain{}, Layers{RNN(2), &onnxGain{}}))
 	add(in(4), &onnxBlock{blockLayer{Body: Layers{Dense(4), &onnxBlock{blockLayer{Body: Layers{Tanh, &onnxGain{}}}}}}})
+	add(in(5), &onnxTap{}, &onnxTap{})
 	add(in(3), &onnxIndex{}, Dense(2))
 	add(in(3), Dropout(0.5), &onnxIndex{})
 	add(in(3), &onnxIndices{onnxBlock{blockLayer{Body: Layers{Residual(Embedding(5, 1), Flatten())}}}})
