@@ -20,14 +20,17 @@ import (
 // with Float64, but the input of a network that begins with an [IndexLayer] such
 // as [Embedding] is int64.
 //
-// The graph computes what [Network.Predict] computes, up to rounding: in
-// float64, to about 12 digits, with every operator of a kind that ONNX
-// Runtime's CPU provider has for float64. At infinite values it may give NaN
-// where Predict gives a limit. Parameters keep their names where the operator
-// takes them as they are.
+// The graph computes what [Network.Predict] computes, up to rounding. In float64
+// it has only operators that ONNX Runtime's CPU provider has for float64, and
+// agrees with Predict to 12 digits; convolutions, which are products with
+// gathered values then, and recurrent layers, which are loops, take longer. At
+// infinite values a graph may give NaN where Predict gives a limit.
 //
-// The model's metadata are nn.input and nn.output, the two shapes as JSON, as
-// in the files of [Network.Save].
+// Values are named after the layer and the operator that they come from,
+// "3.body.0/Conv". Parameters keep their names where the operator takes them in
+// their order.
+//
+// The model's metadata are nn.input and nn.output, the two shapes as JSON.
 type ONNX struct {
 	Float64 bool // numbers are float64, not float32
 }
@@ -36,9 +39,10 @@ type ONNX struct {
 // LayerNormalization, and those of ONNX Runtime for float64 are of this version.
 const onnxOpset = 17
 
-// Write writes n. It returns an error if w does, if a layer can't be exported,
-// which it names (see [ONNXLayer]), if a value is beyond float32, or if the file
-// would be larger than the 2 GiB of protobuf. Equal networks give equal bytes.
+// Write writes n. It returns an error if w does; and, before anything is written,
+// if a layer can't be exported, which it names (see [ONNXLayer]), if a weight is
+// too large for a float32, or if the file would be larger than protobuf allows,
+// 2³¹ − 1 bytes. Equal networks give equal bytes.
 func (o ONNX) Write(w io.Writer, n *Network) error {
 	m, err := o.model(n)
 	if err == nil {

@@ -228,6 +228,8 @@ func onnxCases() []onnxCase {
 	add(in(5, 3), Padding(), Last()).padded = true
 	add(in(5, 3), Padding(), Steps(1, 4), Dense(3), MeanSteps()).padded = true
 	add(in(5, 3), Padding(), Concat(Layers{Steps(1, 3), RNN(3)}, Layers{Padding()}, Layers{}), MaxPool1D(3)).padded = true
+	add(in(5, 3), Padding(), Concat(Layers{Steps(1, 3)}, Layers{LSTM(3)}), Flatten()).padded = true
+	add(in(5, 3), Padding(), Concat(Layers{Dense(2), Padding()}), Last()).padded = true
 	add(in(6), Embedding(4, 3).WithPadding(0), Padding(), LSTM(3), Dense(3), Last(), Softmax())
 
 	add(in(3, 4), Attention(1))
