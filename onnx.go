@@ -125,7 +125,7 @@ type ONNXLayer interface {
 	Layer
 
 	// ExportONNX adds to g the operators that compute, without training, the
-	// layer's output from its input, and returns the names of the value that is
+	// layer's output from its input, and returns the name of the value that is
 	// the output, and its shape; or an error if there are none. The input is
 	// the value named x. It has the shape that Build was given, in, with the
 	// batch before it: (batch, 1, 28, 28) for (1, 28, 28). So has the output,
