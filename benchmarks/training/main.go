@@ -12,6 +12,8 @@
 //	W1b  784-256-128-10, batches of 128, Adam, an epoch
 //	W2   the exclusive or: 2-8(tanh)-1(sigmoid), squared error, all 4 samples, a step
 //	W3   one prediction by the network of W1
+//	W4   LeNet on 10,000 images, batches of 64, SGD, an epoch; PyTorch only, whose
+//	     threads are set by OMP_NUM_THREADS
 package main
 
 import (
@@ -99,10 +101,11 @@ func workloads(train nn.Dataset) map[string]func() float64 {
 		Net: nn.New(src(), nn.Input(2), nn.Dense(8), nn.Tanh, nn.Dense(1), nn.Sigmoid)}
 	x, y := nn.NewMatrix(4, 2, 0, 0, 0, 1, 1, 0, 1, 1), nn.NewMatrix(4, 1, 0, 1, 1, 0)
 	one, p := train.X.RowRange(0, 1), new(nn.Matrix)
-	epoch := func(t *nn.Trainer) func() float64 {
+	w4, images := lenet(train)
+	epoch := func(t *nn.Trainer, d nn.Dataset) func() float64 {
 		return func() float64 {
 			start := time.Now()
-			for range t.Train(train, 1) {
+			for range t.Train(d, 1) {
 			}
 			return time.Since(start).Seconds()
 		}
@@ -117,10 +120,11 @@ func workloads(train nn.Dataset) map[string]func() float64 {
 		}
 	}
 	return map[string]func() float64{
-		"W1":  epoch(w1),
-		"W1b": epoch(w1b),
+		"W1":  epoch(w1, train),
+		"W1b": epoch(w1b, train),
 		"W2":  repeat(200000, func() { w2.Step(x, y) }),
 		"W3":  repeat(50000, func() { w1.Net.PredictTo(p, one) }),
+		"W4":  epoch(w4, images),
 	}
 }
 

@@ -1,7 +1,7 @@
 """Workloads of training, by hand in NumPy or in PyTorch, timed on request.
 
 Reads a line `WORKLOAD` from standard input, runs it once, and answers with
-seconds (an epoch of W1 and W1b, a step of W2, a prediction of W3).
+seconds (an epoch of W1, W1b and W4, a step of W2, a prediction of W3).
 main.go starts it; arguments: BACKEND (numpy or torch), DTYPE (float64 or
 float32), the folder of MNIST, and 1 if pixels are standardised.
 """
@@ -169,6 +169,12 @@ if backend == "torch":
     torch.set_default_dtype(getattr(torch, dtype))
     X, Y, Net, xor = torch.tensor(X), torch.tensor(Y), Torch, xor_torch
 w1, w1b, one, w2 = Net([784, 128, 10], 32, False), Net([784, 256, 128, 10], 128, True), X[:1], xor()
+w4 = None
+if backend == "torch":
+    sys.dont_write_bytecode = True
+    from lenet import LeNet
+
+    w4 = LeNet(torch, X, Y)
 print("ready", flush=True)
 for line in sys.stdin:
     w = line.strip()
@@ -177,5 +183,6 @@ for line in sys.stdin:
         "W1b": w1b.epoch,
         "W2": lambda: repeat(w2, 2000),
         "W3": lambda: repeat(lambda: w1.forward(one), 5000),
+        "W4": w4 and w4.epoch,
     }[w]()
     print(t, flush=True)
