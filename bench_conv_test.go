@@ -82,3 +82,20 @@ func BenchmarkPool(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLeNet times a step of training LeNet on a batch of 64.
+func BenchmarkLeNet(b *testing.B) {
+	t := Trainer{Optimizer: &SGD{LearningRate: 0.1}, Net: New(testRand(), Input(1, 28, 28),
+		Conv2D(6, 5).WithPadding(2), ReLU, MaxPool2D(2),
+		Conv2D(16, 5), ReLU, MaxPool2D(2), Flatten(),
+		Dense(120), ReLU, Dense(84), ReLU, Dense(10), Softmax())}
+	x, y := randomMatrix(testRand(), 64, 784), NewMatrix(64, 1)
+	for i := range y.Data {
+		y.Data[i] = float64(i % 10)
+	}
+	t.Step(x, y)
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Step(x, y)
+	}
+}

@@ -39,11 +39,14 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	if tb || m >= gemmReuse && n >= gemmReuse {
+	if tb || m >= gemmReuse && n >= gemmReuse || m >= 64 && n >= 2*nr && ldb >= 512 {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
 		return
+	}
+	if nr == 12 && (m == 5 || m == 6) {
+		nr = 8
 	}
 	if m == 1 {
 		j := gemmRow(n, k, a, csa, b, ldb, c, acc)
@@ -86,6 +89,16 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
+			}
+			if !packA && nc <= 2*nr {
+				// A few panels in the first cache, and A passes over them.
+				for i := 0; i < m; i += gemmDirect {
+					for j, v := 0, 0; j < nc; j += v {
+						v = gemmWidth(nc-j, nr, vl)
+						gemmPanel(min(gemmDirect, m-i), v, kc, a[i*rsa+p*csa:], rsa, csa, w.b[j*kc:], v, c[i*ldc+j0+j:], ldc, acc)
+					}
+				}
+				continue
 			}
 			for i0 := 0; i0 < m; i0 += gemmMC {
 				mc := min(gemmMC, m-i0)

@@ -446,6 +446,9 @@ func (t *poolTask) max(lo, hi int) {
 		if t.arg != nil {
 			arg = t.arg[s*out:][:out]
 		}
+		if t.pairs() && maxPool2Fast(y, arg, x, width, t.rows.out, t.cols.out) {
+			continue
+		}
 		for i := range t.rows.out {
 			top, bottom, _ := t.span(&t.rows, i)
 			for j := range t.cols.out {
@@ -471,6 +474,12 @@ func (t *poolTask) max(lo, hi int) {
 	}
 }
 
+// pairs reports whether windows are of 2×2 values, side by side and all inside.
+func (g *pool) pairs() bool {
+	pair := func(a *axis) bool { return a.kernel == 2 && a.stride == 2 && a.before == 0 }
+	return pair(&g.rows) && pair(&g.cols)
+}
+
 // sortKey returns an integer in the order of v: the bits with the sign turned
 // over, or all of them if v is negative. It is the same for both zeros, and largest
 // for NaN.
@@ -484,7 +493,7 @@ func sortKey(v float64) uint64 {
 
 func (g *pool) maxBack(p *Pass, dy *Matrix) *Matrix {
 	in, _ := g.plane()
-	dx, arg := p.New(dy.Rows, g.channels*in), p.Pop()
+	dx, arg := p.raw(dy.Rows, g.channels*in), p.Pop()
 	poolTask{pool: g, body: (*poolTask).maxBack, x: dx.Data, y: dy.Data, arg: arg.Data}.parallel(dy.Rows)
 	return dx
 }
@@ -492,8 +501,12 @@ func (g *pool) maxBack(p *Pass, dy *Matrix) *Matrix {
 func (t *poolTask) maxBack(lo, hi int) {
 	in, out := t.plane()
 	for s := lo; s < hi; s++ {
-		dx, dy := t.x[s*in:][:in], t.y[s*out:][:out]
-		for i, at := range t.arg[s*out:][:out] {
+		dx, dy, arg := t.x[s*in:][:in], t.y[s*out:][:out], t.arg[s*out:][:out]
+		if t.pairs() && 4*out == in && maxPool2BackFast(dx, arg, dy, t.cols.in, t.rows.out, t.cols.out) {
+			continue
+		}
+		clear(dx)
+		for i, at := range arg {
 			dx[int(at)] += dy[i]
 		}
 	}
