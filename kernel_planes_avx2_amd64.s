@@ -19,27 +19,50 @@
 	SHLQ $3, R8;          \
 	SHLQ $3, R9
 
+#define ONWARD ADDQ R8, DI; ADDQ R9, SI; DECQ R10
+
 // func copyRowsAVX2(z *float64, zs int, x *float64, xs, rows, n int)
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
 	ARGS
 	SUBQ $4, R11
+	CMPQ R11, $4
+	JLE  upTo8
+	CMPQ R11, $8
+	JLE  upTo12
 row:
 	XORQ CX, CX
-	CMPQ CX, R11
-	JGE  last
 vector: // z[j] = x[j], for all but the last 1 to 4 j
 	VMOVUPD (SI)(CX*8), Y0
 	VMOVUPD Y0, (DI)(CX*8)
 	ADDQ $4, CX
 	CMPQ CX, R11
 	JLT  vector
-last: // the last 4, of which some have been done
-	VMOVUPD (SI)(R11*8), Y0
+	VMOVUPD (SI)(R11*8), Y0 // the last 4, of which some have been done
 	VMOVUPD Y0, (DI)(R11*8)
-	ADDQ R8, DI
-	ADDQ R9, SI
-	DECQ R10
+	ONWARD
 	JNZ  row
+	VZEROUPPER
+	RET
+
+upTo8: // the first 4 and the last 4
+	VMOVUPD (SI), Y0
+	VMOVUPD (SI)(R11*8), Y1
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, (DI)(R11*8)
+	ONWARD
+	JNZ  upTo8
+	VZEROUPPER
+	RET
+
+upTo12: // the first 8 and the last 4
+	VMOVUPD (SI), Y0
+	VMOVUPD 32(SI), Y1
+	VMOVUPD (SI)(R11*8), Y2
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, (DI)(R11*8)
+	ONWARD
+	JNZ  upTo12
 	VZEROUPPER
 	RET
 
@@ -73,9 +96,7 @@ single:
 	VADDSD (SI)(CX*8), X0, X0
 	VMOVSD X0, (DI)(CX*8)
 next:
-	ADDQ R8, DI
-	ADDQ R9, SI
-	DECQ R10
+	ONWARD
 	JNZ  row
 	VZEROUPPER
 	RET
