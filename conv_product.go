@@ -83,6 +83,7 @@ type convTask struct {
 	*convolution
 	body       func(t *convTask, lo, hi int)
 	x, y, w, b []float64
+	act        func(y, x []float64) // what correlate applies to y, or nil
 
 	// For gradients, where w and b are those that are added to:
 	samples int       // of the batch
@@ -108,9 +109,10 @@ func (t convTask) parallel(n, work int) {
 //
 //	y[f,i,j] = b[f] + Σ_{c,u,v} w[f,c,u,v] · x[c, rows.at(i,u), cols.at(j,v)]
 //
-// Each sum is one chain of fused multiply-adds that starts with b[f].
-func (g *convolution) correlate(y, x, weight, b []float64, samples int) {
-	t := convTask{convolution: g, x: x, y: y, w: weight, b: b}
+// Each sum is one chain of fused multiply-adds that starts with b[f]. Unless act is
+// nil it is then applied to y.
+func (g *convolution) correlate(y, x, weight, b []float64, samples int, act func(y, x []float64)) {
+	t := convTask{convolution: g, x: x, y: y, w: weight, b: b, act: act}
 	if g.depthwise() {
 		t.body = (*convTask).correlatePlanes
 		t.parallel(samples*g.f, g.positions()*g.kernel())
@@ -143,12 +145,18 @@ func (t *convTask) correlate(lo, hi int) {
 		}
 		if t.direct() {
 			gemmSerial(false, false, f, n, depth, w, depth, x[q:], positions, y, positions, true)
-			continue
+		} else {
+			for k := 0; k < depth; k += tileRows {
+				m := min(tileRows, depth-k)
+				t.gather(tile[:], x, at, k, m)
+				gemmSerial(false, false, f, n, m, w[k:], depth, tile[:], n, y, positions, true)
+			}
 		}
-		for k := 0; k < depth; k += tileRows {
-			m := min(tileRows, depth-k)
-			t.gather(tile[:], x, at, k, m)
-			gemmSerial(false, false, f, n, m, w[k:], depth, tile[:], n, y, positions, true)
+		if t.act != nil {
+			for i := range f {
+				row := y[i*positions:][:n]
+				t.act(row, row)
+			}
 		}
 	}
 	convTiles.put(tile)

@@ -225,10 +225,20 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	return in, nil
 }
 
-// Forward applies the layers from the first to the last.
+// Forward applies the layers from the first to the last. A convolution applies the
+// activation after it to each part of its output while that is in the cache.
 func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
-	for _, l := range ls {
-		x = l.Forward(p, x)
+	for i := 0; i < len(ls); i++ {
+		if i+1 < len(ls) {
+			if a, ok := ls[i+1].(Activation); ok {
+				if y := forwardActivated(p, ls[i], a, x); y != nil {
+					x = y
+					i++
+					continue
+				}
+			}
+		}
+		x = ls[i].Forward(p, x)
 	}
 	return x
 }
