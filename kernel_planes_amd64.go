@@ -11,7 +11,7 @@ func copyRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool {
 }
 
 func addRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool {
-	if !useAVX2 || rows*n > atOnce {
+	if !useAVX2 || n < 4 || rows*n > atOnce {
 		return false
 	}
 	addRowsAVX2(&z[0], zs, &x[0], xs, rows, n)
@@ -41,7 +41,7 @@ func fillFast(z []float64, v float64) bool {
 //go:noescape
 func copyRowsAVX2(z *float64, zs int, x *float64, xs, rows, n int)
 
-// addRowsAVX2 is addRows.
+// addRowsAVX2 is addRows for rows of at least 4 values.
 //
 //	for i := range rows {
 //		for j := range n {

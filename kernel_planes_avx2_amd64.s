@@ -6,8 +6,8 @@
 // store: on some processors that takes as long as a dozen others.
 //
 //	DI, R8   z at a row, zs in bytes    R10  rows left
-//	SI, R9   x at a row, xs in bytes    R11  values in a row
-//	CX       values done                R12  values in whole vectors
+//	SI, R9   x at a row, xs in bytes    R11  values in a row, less 4
+//	CX       values done
 
 #define ARGS \
 	MOVQ z+0(FP), DI;     \
@@ -66,38 +66,56 @@ upTo12: // the first 8 and the last 4
 	VZEROUPPER
 	RET
 
+// y = z[j] + x[j], and z[j] = y. Of the last 4 j of a row some may be among others;
+// all of z is read before any of it is written, so they become the same twice.
+#define SUM(at, y) VMOVUPD (DI)at, y; VADDPD (SI)at, y, y
+#define PUT(at, y) VMOVUPD y, (DI)at
+
 // func addRowsAVX2(z *float64, zs int, x *float64, xs, rows, n int)
 TEXT ·addRowsAVX2(SB), NOSPLIT, $0-48
 	ARGS
-	MOVQ R11, R12
-	ANDQ $~3, R12
+	SUBQ $4, R11
+	CMPQ R11, $4
+	JLE  upTo8
+	CMPQ R11, $8
+	JLE  upTo12
 row:
+	SUM((R11*8), Y1)
 	XORQ CX, CX
-	CMPQ CX, R12
-	JEQ  pair
-vector: // z[j] += x[j]
-	VMOVUPD (DI)(CX*8), Y0
-	VADDPD (SI)(CX*8), Y0, Y0
-	VMOVUPD Y0, (DI)(CX*8)
+vector:
+	SUM((CX*8), Y0)
+	PUT((CX*8), Y0)
 	ADDQ $4, CX
-	CMPQ CX, R12
+	CMPQ CX, R11
 	JLT  vector
-pair:
-	TESTQ $2, R11
-	JEQ  single
-	VMOVUPD (DI)(CX*8), X0
-	VADDPD (SI)(CX*8), X0, X0
-	VMOVUPD X0, (DI)(CX*8)
-	ADDQ $2, CX
-single:
-	TESTQ $1, R11
-	JEQ  next
-	VMOVSD (DI)(CX*8), X0
-	VADDSD (SI)(CX*8), X0, X0
-	VMOVSD X0, (DI)(CX*8)
-next:
+	PUT((R11*8), Y1)
 	ONWARD
 	JNZ  row
+	VZEROUPPER
+	RET
+
+upTo8:
+	VMOVUPD (DI), Y0
+	VADDPD (SI), Y0, Y0
+	SUM((R11*8), Y1)
+	VMOVUPD Y0, (DI)
+	PUT((R11*8), Y1)
+	ONWARD
+	JNZ  upTo8
+	VZEROUPPER
+	RET
+
+upTo12:
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y2
+	SUM((R11*8), Y1)
+	VADDPD (SI), Y0, Y0
+	VADDPD 32(SI), Y2, Y2
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y2, 32(DI)
+	PUT((R11*8), Y1)
+	ONWARD
+	JNZ  upTo12
 	VZEROUPPER
 	RET
 

@@ -91,6 +91,38 @@ func TestMaxPool2(t *testing.T) {
 	})
 }
 
+// ReLU and a pool after it go back together with the bits that they have one after
+// the other.
+func TestPooledReLU(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		kinds := []float64{0, math.Copysign(0, -1), 1, -1, 2, math.Inf(1), math.Inf(-1), math.NaN(), -0.5}
+		rng := rand.New(rand.NewPCG(9, 1))
+		for _, c := range []struct {
+			pool Layer
+			in   Shape
+		}{
+			{MaxPool2D(2), Shape{3, 10, 12}}, {MaxPool2D(2), Shape{2, 5, 3}}, {MaxPool2D(3).WithStride(1).WithPadding(1), Shape{2, 6, 7}},
+			{MaxPool1D(2), Shape{3, 9}}, {GlobalMaxPool2D(), Shape{4, 3, 3}},
+		} {
+			out, err := c.pool.Build(c.in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, dy := NewMatrix(5, c.in.Size()), NewMatrix(5, out.Size())
+			for _, m := range []*Matrix{x, dy} {
+				for i := range m.Data {
+					m.Data[i] = kinds[intN(rng, len(kinds))]
+				}
+			}
+			y, dx := trip(Layers{LeakyReLU, ReLU, c.pool}, x, dy)
+			wantY, wantX := trip(Layers{LeakyReLU, ReLU, Identity, c.pool}, x, dy)
+			if !sameBits(y.Data, wantY.Data) || !sameBits(dx.Data, wantX.Data) {
+				t.Errorf("%s%v: y, dx right: %v, %v", describe(c.pool), c.in, sameBits(y.Data, wantY.Data), sameBits(dx.Data, wantX.Data))
+			}
+		}
+	})
+}
+
 // Products of the shapes that convolutions have, each against the definition: A
 // that passes over few columns, panels that are cut in the middle of a vector, few
 // rows, and rows of B that lie far apart.

@@ -244,9 +244,17 @@ func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 }
 
 // Backward is the chain rule: for y = f(g(x)) the gradient of the output of g is
-// what f gives back, so the layers go back from the last to the first.
+// what f gives back, so the layers go back from the last to the first. ReLU and a
+// pool of largest values after it go back together.
 func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	for i := len(ls) - 1; i >= 0; i-- {
+		if i > 0 && ls[i-1] == Layer(ReLU) {
+			if dx := backwardPooledReLU(p, ls[i], dy); dx != nil {
+				dy = dx
+				i--
+				continue
+			}
+		}
 		dy = ls[i].Backward(p, dy)
 	}
 	return dy
