@@ -286,6 +286,10 @@ func (t *convTask) part(i int) (dw, db []float64, add bool, lo, hi int) {
 
 // gradients does the steps of parts, groups, blocks of filters and blocks of
 // columns.
+//
+// Kernels of vectors want dy·Xᵀ or its transpose with the right operand packed,
+// which is the smaller one if there are fewer filters than columns: then dwᵀ = X·dyᵀ
+// is summed, and transposed at the end. Each sum is the same chain either way.
 func (t *convTask) gradients(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
 	h, width, count := t.tiles()
