@@ -126,7 +126,7 @@ func (a Activation) Forward(p *Pass, x *Matrix) *Matrix {
 	}
 	f := &activations[a]
 	y := p.raw(x.Rows, x.Cols)
-	f.forward(y.Data, x.Data)
+	activationTask{forward: f.forward, z: y.Data, x: x.Data}.parallel()
 	if f.fromX {
 		p.Push(x)
 	} else {
@@ -163,8 +163,45 @@ func (a Activation) Backward(p *Pass, dy *Matrix) *Matrix {
 		return dy
 	}
 	v, dx := p.Pop(), p.raw(dy.Rows, dy.Cols)
-	activations[a].backward(dx.Data, v.Data, dy.Data)
+	activationTask{backward: activations[a].backward, z: dx.Data, x: v.Data, dy: dy.Data}.parallel()
 	return dx
+}
+
+// An activationTask is a loop over values.
+type activationTask struct {
+	forward  func(y, x []float64)
+	backward func(dx, v, dy []float64) // if forward is nil
+	z, x, dy []float64
+}
+
+var activationTasks freelist[activationTask]
+
+// activationPart is the number of values that are worth handing to a goroutine.
+const activationPart = 1 << 13
+
+func (t activationTask) parallel() {
+	s := activationTasks.get()
+	*s = t
+	parallel(len(t.z), activationPart, s)
+	*s = activationTask{}
+	activationTasks.put(s)
+}
+
+func (t *activationTask) run(lo, hi int) {
+	if t.forward != nil {
+		t.forward(t.z[lo:hi], t.x[lo:hi])
+	} else {
+		t.backward(t.z[lo:hi], t.x[lo:hi], t.dy[lo:hi])
+	}
+}
+
+// inPlace returns f if it can be applied in place, because Backward needs only y;
+// nil otherwise.
+func (a Activation) inPlace() func(y, x []float64) {
+	if int(a) >= len(activations) || activations[a].fromX {
+		return nil
+	}
+	return activations[a].forward // nil for Identity
 }
 
 // pick returns above if x > 0, below if x ≤ 0, and NaN if x is NaN. The sign of

@@ -190,7 +190,9 @@ func (g *convolution) params(init Initializer, after Activation, noBias bool, rn
 	return w, b, nil
 }
 
-func (c *Conv2DLayer) Forward(p *Pass, x *Matrix) *Matrix { return c.conv.forward(p, x, c.W, c.B) }
+func (c *Conv2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	return c.conv.forward(p, x, c.W, c.B, nil)
+}
 
 // Backward: y is linear in W, b and x. A weight meets one value of x at each
 // position, so its gradient is the sum of those values, each times the dy of its
@@ -218,13 +220,33 @@ func convParams(w, b *Param) []*Param {
 	return []*Param{w, b}
 }
 
-func (g *convolution) forward(p *Pass, x *Matrix, w, b *Param) *Matrix {
+// forwardActivated is a.Forward after l.Forward if l is a convolution and Backward
+// of a needs only the output; otherwise it returns nil.
+func forwardActivated(p *Pass, l Layer, a Activation, x *Matrix) (y *Matrix) {
+	f := a.inPlace()
+	if f == nil {
+		return nil
+	}
+	switch c := l.(type) {
+	case *Conv1DLayer:
+		y = c.conv.forward(p, x, c.W, c.B, f)
+	case *Conv2DLayer:
+		y = c.conv.forward(p, x, c.W, c.B, f)
+	default:
+		return nil
+	}
+	p.Push(y)
+	return y
+}
+
+// forward returns f(y), or y if f is nil.
+func (g *convolution) forward(p *Pass, x *Matrix, w, b *Param, f func(y, x []float64)) *Matrix {
 	var bias []float64
 	if b != nil {
 		bias = b.Value.Data
 	}
 	y := p.raw(x.Rows, g.f*g.positions())
-	g.correlate(y.Data, x.Data, w.Value.Data, bias, x.Rows)
+	g.correlate(y.Data, x.Data, w.Value.Data, bias, x.Rows, f)
 	p.Push(x)
 	return y
 }
@@ -356,7 +378,9 @@ func (c *Conv1DLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	return Shape{c.Filters, c.conv.cols.out}, nil
 }
 
-func (c *Conv1DLayer) Forward(p *Pass, x *Matrix) *Matrix { return c.conv.forward(p, x, c.W, c.B) }
+func (c *Conv1DLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	return c.conv.forward(p, x, c.W, c.B, nil)
+}
 
 // Backward is that of [Conv2DLayer] for images of one row.
 func (c *Conv1DLayer) Backward(p *Pass, dy *Matrix) *Matrix {

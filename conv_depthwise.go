@@ -23,6 +23,9 @@ func (t *convTask) correlatePlanes(lo, hi int) {
 				}
 			}
 		}
+		if t.act != nil {
+			t.act(y, y)
+		}
 	}
 }
 

@@ -56,12 +56,26 @@ func (g *convolution) depthwise() bool {
 	return g.c == g.groups && g.f == g.groups && g.cols.stride == 1
 }
 
-// tile returns the width of tiles, and how many they are for all positions.
-func (g *convolution) tile() (width, count int) {
-	n := g.positions()
-	most := min(tileSize/min(g.depth(), tileRows), tileCols) &^ 7
-	width = min(n, (ceilDiv(n, ceilDiv(n, most))+7)&^7)
-	return width, ceilDiv(n, width)
+// tiles returns the sizes of a tile, some rows of y or a part of one, and how many
+// tiles there are for all positions.
+func (g *convolution) tiles() (h, w, count int) {
+	most := min(tileSize/min(g.depth(), tileRows), tileCols)
+	h, w = g.rows.out, g.cols.out
+	if w <= most {
+		count = ceilDiv(h, min(most/w, h))
+		h = ceilDiv(h, count)
+		return h, w, ceilDiv(g.rows.out, h)
+	}
+	count = ceilDiv(w, most&^7)
+	w = (ceilDiv(w, count) + 7) &^ 7
+	return 1, w, g.rows.out * ceilDiv(g.cols.out, w)
+}
+
+// tile returns where tile t, of h×w, begins, and what is there of it.
+func (g *convolution) tile(t, h, w int) patch {
+	across := ceilDiv(g.cols.out, w)
+	i, j := t/across*h, t%across*w
+	return patch{i, j, min(h, g.rows.out-i), min(w, g.cols.out-j)}
 }
 
 // A convTask is an operation of a convolution as a loop over independent parts.
@@ -69,6 +83,7 @@ type convTask struct {
 	*convolution
 	body       func(t *convTask, lo, hi int)
 	x, y, w, b []float64
+	act        func(y, x []float64) // what correlate applies to y, or nil
 
 	// For gradients, where w and b are those that are added to:
 	samples int       // of the batch
@@ -94,29 +109,30 @@ func (t convTask) parallel(n, work int) {
 //
 //	y[f,i,j] = b[f] + Σ_{c,u,v} w[f,c,u,v] · x[c, rows.at(i,u), cols.at(j,v)]
 //
-// Each sum is one chain of fused multiply-adds that starts with b[f].
-func (g *convolution) correlate(y, x, w, b []float64, samples int) {
-	t := convTask{convolution: g, x: x, y: y, w: w, b: b}
+// Each sum is one chain of fused multiply-adds that starts with b[f]. Unless act is
+// nil it is then applied to y.
+func (g *convolution) correlate(y, x, weight, b []float64, samples int, act func(y, x []float64)) {
+	t := convTask{convolution: g, x: x, y: y, w: weight, b: b, act: act}
 	if g.depthwise() {
 		t.body = (*convTask).correlatePlanes
 		t.parallel(samples*g.f, g.positions()*g.kernel())
 		return
 	}
-	width, count := g.tile()
+	h, w, count := g.tiles()
 	t.body = (*convTask).correlate
-	t.parallel(samples*g.groups*count, g.f/g.groups*g.depth()*width)
+	t.parallel(samples*g.groups*count, g.f/g.groups*g.depth()*h*w)
 }
 
 // correlate does the steps of samples, groups and tiles.
 func (t *convTask) correlate(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	width, count := t.tile()
+	h, width, count := t.tiles()
 	tile := convTiles.get()
 	for u := lo; u < hi; u++ {
 		block := u / count // sample·groups + group
 		group := block % t.groups
-		q := u % count * width
-		n := min(width, positions-q)
+		at := t.tile(u%count, h, width)
+		q, n := t.position(at), at.size()
 		x := t.x[block*c*t.plane():][:c*t.plane()]
 		y := t.y[block*f*positions+q:]
 		w := t.w[group*f*depth:]
@@ -129,12 +145,18 @@ func (t *convTask) correlate(lo, hi int) {
 		}
 		if t.direct() {
 			gemmSerial(false, false, f, n, depth, w, depth, x[q:], positions, y, positions, true)
-			continue
+		} else {
+			for k := 0; k < depth; k += tileRows {
+				m := min(tileRows, depth-k)
+				t.gather(tile[:], x, at, k, m)
+				gemmSerial(false, false, f, n, m, w[k:], depth, tile[:], n, y, positions, true)
+			}
 		}
-		for k := 0; k < depth; k += tileRows {
-			m := min(tileRows, depth-k)
-			t.gather(tile[:], x, q, n, k, m)
-			gemmSerial(false, false, f, n, m, w[k:], depth, tile[:], n, y, positions, true)
+		if t.act != nil {
+			for i := range f {
+				row := y[i*positions:][:n]
+				t.act(row, row)
+			}
 		}
 	}
 	convTiles.put(tile)
@@ -173,7 +195,7 @@ func (g *convolution) channelBlocks() (channels, blocks int) {
 func (t *convTask) spread(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
 	channels, blocks := t.channelBlocks()
-	width, _ := t.tile()
+	h, width, count := t.tiles()
 	tile := convTiles.get()
 	for s := lo; s < hi; s++ {
 		block := s / blocks // sample·groups + group
@@ -186,13 +208,14 @@ func (t *convTask) spread(lo, hi int) {
 			gemmSerial(true, false, end-begin, positions, f, w[begin:], depth, y, positions, x[begin*positions:], positions, true)
 			continue
 		}
-		for q := 0; q < positions; q += width {
-			n := min(width, positions-q)
+		for i := range count {
+			at := t.tile(i, h, width)
+			q, n := t.position(at), at.size()
 			for k := end; k > begin; {
 				m := min(tileRows, k-begin)
 				k -= m
 				gemmSerial(true, false, m, n, f, w[k:], depth, y[q:], positions, tile[:], n, false)
-				t.scatter(x, tile[:], q, n, k, m)
+				t.scatter(x, tile[:], at, k, m)
 			}
 		}
 	}
@@ -263,11 +286,16 @@ func (t *convTask) part(i int) (dw, db []float64, add bool, lo, hi int) {
 
 // gradients does the steps of parts, groups, blocks of filters and blocks of
 // columns.
+//
+// Kernels of vectors want dy·Xᵀ or its transpose with the right operand packed,
+// which is the smaller one if there are fewer filters than columns: then dwᵀ = X·dyᵀ
+// is summed, and transposed at the end. Each sum is the same chain either way.
 func (t *convTask) gradients(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	width, _ := t.tile()
+	h, width, count := t.tiles()
 	blocks := ceilDiv(depth, tileRows)
-	tile := convTiles.get()
+	tile, sums := convTiles.get(), convTiles.get()
+	_, nr, _ := gemmTile()
 	for u := lo; u < hi; u++ {
 		dw, db, add, first, end := t.part(u / t.gradSteps())
 		k := u % blocks * tileRows
@@ -277,24 +305,38 @@ func (t *convTask) gradients(lo, hi int) {
 		group := u % t.gradSteps() / (t.gradSteps() / t.groups)
 		i += group * f
 		dw = dw[i*depth+k:]
+		turned := filters < m && nr > 0
+		if turned && add {
+			transpose(sums[:], filters, dw, depth, filters, m)
+		}
 		for s := first; s < end; s++ {
 			x := t.x[(s*t.c+group*c)*t.plane():][:c*t.plane()]
 			dy := t.y[(s*t.f+i)*positions:]
 			acc := add || s > first
-			if t.direct() {
-				gemmSerial(false, true, filters, m, positions, dy, positions, x[k*positions:], positions, dw, depth, acc)
-			} else {
-				for q := 0; q < positions; q += width {
-					n := min(width, positions-q)
-					t.gather(tile[:], x, q, n, k, m)
-					gemmSerial(false, true, filters, m, n, dy[q:], positions, tile[:], n, dw, depth, acc || q > 0)
+			for j := range count {
+				at := t.tile(j, h, width)
+				q, n := t.position(at), at.size()
+				from, stride := tile[:], n
+				if t.direct() {
+					from, stride = x[k*positions+q:], positions
+				} else {
+					t.gather(tile[:], x, at, k, m)
+				}
+				if turned {
+					gemmSerial(false, true, m, filters, n, from, stride, dy[q:], positions, sums[:], filters, acc || j > 0)
+				} else {
+					gemmSerial(false, true, filters, m, n, dy[q:], positions, from, stride, dw, depth, acc || j > 0)
 				}
 			}
 			if k == 0 && t.b != nil {
 				addSums(db[i:i+filters], dy, positions, acc)
 			}
 		}
+		if turned {
+			transpose(dw, depth, sums[:], filters, m, filters)
+		}
 	}
+	convTiles.put(sums)
 	convTiles.put(tile)
 }
 
@@ -310,145 +352,12 @@ func addSums(s, x []float64, n int, acc bool) {
 	}
 }
 
-// element returns the channel and the place in the kernel that column k of w has.
-func (g *convolution) element(k int) (c, u, v int) {
-	c, k = k/g.kernel(), k%g.kernel()
-	return c, k / g.cols.kernel, k % g.cols.kernel
-}
-
-// gather copies the patches of x at the positions q ≤ p < q+n, rows k ≤ r < k+m
-// of them, to the m×n matrix tile.
-func (g *convolution) gather(tile, x []float64, q, n, k, m int) {
-	for r := range m {
-		c, u, v := g.element(k + r)
-		if g.shifts() {
-			g.gatherShifted(tile[r*n:][:n], x[c*g.plane():][:g.plane()], q, u, v)
-		} else {
-			g.gatherRow(tile[r*n:][:n], x[c*g.plane():][:g.plane()], q, u, v)
+// transpose writes the m×n matrix x, rows xs apart, as n×m to z, rows zs apart.
+func transpose(z []float64, zs int, x []float64, xs, m, n int) {
+	for i := range n {
+		row := z[i*zs:][:m]
+		for j := range row {
+			row[j] = x[j*xs+i]
 		}
-	}
-}
-
-// scatter is the transpose of gather: it adds the tile to the places in x that
-// gather copies. The rows go from the last to the first; see spread.
-func (g *convolution) scatter(x, tile []float64, q, n, k, m int) {
-	for r := m - 1; r >= 0; r-- {
-		c, u, v := g.element(k + r)
-		if g.shifts() {
-			g.scatterShifted(x[c*g.plane():][:g.plane()], tile[r*n:][:n], q, u, v)
-		} else {
-			g.scatterRow(x[c*g.plane():][:g.plane()], tile[r*n:][:n], q, u, v)
-		}
-	}
-}
-
-// gatherRow sets z to the values of the plane x that element (u, v) of the kernel
-// meets at the positions from q on.
-func (g *convolution) gatherRow(z, x []float64, q, u, v int) {
-	lo, hi := g.cols.inside(v)
-	width, stride, first := g.cols.out, g.cols.stride, g.cols.at(0, v)
-	j, r := q%width, g.rows.at(q/width, u)
-	for ; len(z) > 0; j, r = 0, r+g.rows.stride {
-		row := z[:min(width-j, len(z))]
-		z = z[len(row):]
-		a, b := max(lo-j, 0), min(hi-j, len(row))
-		if r < 0 || r >= g.rows.in || a >= b {
-			clear(row)
-			continue
-		}
-		from := x[r*g.cols.in+first+(j+a)*stride:]
-		if stride == 1 && b-a == len(row) {
-			copy(row, from)
-			continue
-		}
-		clear(row[:a])
-		clear(row[b:])
-		for t := range row[a:b] {
-			row[a+t] = from[t*stride]
-		}
-	}
-}
-
-// scatterRow adds z to the values of the plane x that element (u, v) of the
-// kernel meets at the positions from q on.
-func (g *convolution) scatterRow(x, z []float64, q, u, v int) {
-	lo, hi := g.cols.inside(v)
-	width, stride, first := g.cols.out, g.cols.stride, g.cols.at(0, v)
-	j, r := q%width, g.rows.at(q/width, u)
-	for ; len(z) > 0; j, r = 0, r+g.rows.stride {
-		row := z[:min(width-j, len(z))]
-		z = z[len(row):]
-		a, b := max(lo-j, 0), min(hi-j, len(row))
-		if r < 0 || r >= g.rows.in || a >= b {
-			continue
-		}
-		to := x[r*g.cols.in+first+(j+a)*stride:]
-		if stride == 1 {
-			to = to[:b-a]
-			vadd(to, to, row[a:b])
-			continue
-		}
-		for t, d := range row[a:b] {
-			to[t*stride] += d
-		}
-	}
-}
-
-// shifts reports whether rows of y are as long as those of x and go along with
-// them, as with 3×3 kernels and padding 1. What an element of the kernel meets is
-// then the plane x, shifted, but for columns of padding, where the end of one
-// row runs into the beginning of the next.
-func (g *convolution) shifts() bool {
-	return g.rows.stride == 1 && g.cols.stride == 1 && g.cols.in == g.cols.out
-}
-
-// shifted returns the part a ≤ t < b of n positions from q on for which t + at is
-// in the plane x.
-func (g *convolution) shifted(q, n, u, v int) (a, b, at int) {
-	at = q + g.rows.at(0, u)*g.cols.in + g.cols.at(0, v)
-	b = min(max(g.plane()-at, 0), n)
-	return min(max(-at, 0), b), b, at
-}
-
-// gatherShifted is gatherRow where all is shifted.
-func (g *convolution) gatherShifted(z, x []float64, q, u, v int) {
-	a, b, at := g.shifted(q, len(z), u, v)
-	clear(z[:a])
-	if a < b {
-		copy(z[a:b], x[at+a:])
-	}
-	clear(z[b:])
-	g.zeroPadding(z, q, v)
-}
-
-// scatterShifted is scatterRow where all is shifted. It changes z.
-func (g *convolution) scatterShifted(x, z []float64, q, u, v int) {
-	a, b, at := g.shifted(q, len(z), u, v)
-	if a < b {
-		g.zeroPadding(z, q, v)
-		to := x[at+a : at+b]
-		vadd(to, to, z[a:b])
-	}
-}
-
-// zeroPadding sets the values of z, of the positions from q on, to 0 for which
-// column v of the kernel meets padding.
-func (g *convolution) zeroPadding(z []float64, q, v int) {
-	lo, hi := g.cols.inside(v)
-	width := g.cols.out
-	for j := -(q % width); j < len(z) && (lo > 0 || hi < width); j += width {
-		for t := max(j, 0); t < min(j+lo, len(z)); t++ {
-			z[t] = 0
-		}
-		for t := max(j+hi, 0); t < min(j+width, len(z)); t++ {
-			z[t] = 0
-		}
-	}
-}
-
-// fill sets all of z to v.
-func fill(z []float64, v float64) {
-	for i := range z {
-		z[i] = v
 	}
 }

@@ -265,7 +265,9 @@ func convOf(l Layer) *convolution {
 }
 
 // Large shapes agree with the definition.
-func TestConvSizes(t *testing.T) {
+func TestConvSizes(t *testing.T) { kernelSets(t, testConvSizes) }
+
+func testConvSizes(t *testing.T) {
 	for _, c := range convSizes() {
 		for _, n := range []int{1, 9} {
 			rng := testRand()
@@ -313,9 +315,12 @@ func near(x, y []float64, tol float64) bool {
 
 // The recipe of the documentation, bit for bit: chains from the bias in the order
 // of the columns of W for y, chains of 4 samples for dW, dx in order of positions.
-func TestConvRecipe(t *testing.T) {
+func TestConvRecipe(t *testing.T) { kernelSets(t, testConvRecipe) }
+
+func testConvRecipe(t *testing.T) {
 	rng := testRand()
-	for _, l := range []*Conv2DLayer{Conv2D(3, 3).WithPadding(1), Conv2D(3, 2).WithStride(2).WithGroups(3), Conv2D(4, 1), Conv2D(2, 17).WithPadding(8)} {
+	for _, l := range []*Conv2DLayer{Conv2D(3, 3).WithPadding(1), Conv2D(3, 2).WithStride(2).WithGroups(3), Conv2D(4, 1), Conv2D(2, 17).WithPadding(8),
+		Conv2D(6, 5).WithPadding(2), Conv2D(16, 5), Conv2D(130, 3).WithPads(0, 1, 2, 0), Conv2D(5, 3).WithKernel(2, 4).WithStrides(2, 1).WithDilation(2)} {
 		const n = 9
 		in := Shape{3, 18, 13}
 		if l.Groups == 0 {
@@ -474,6 +479,33 @@ func TestConvParallel(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An activation in a list with the convolution before it gives the bits that the two
+// give one after the other, forward and back.
+func TestConvActivated(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := testRand()
+		for _, c := range slices.Concat(convCases(), convSizes()[:3]) {
+			out, err := c.layer.Build(c.in, rng)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, dy := randomMatrix(rng, 3, c.in.Size()), randomMatrix(rng, 3, out.Size())
+			for a := range Activation(len(activations)) {
+				y, dx := trip(Layers{c.layer, a}, x, dy)
+				got := slices.Concat(y.Data, dx.Data, c.layer.Params()[0].Grad.Data)
+				y, dx = trip(Layers{c.layer, Identity, a}, x, dy)
+				want := slices.Concat(y.Data, dx.Data, c.layer.Params()[0].Grad.Data)
+				if !sameBits(got, want) {
+					t.Errorf("%s, %v: other bits than one after the other", describe(c.layer), a)
+				}
+				if p := predict(Layers{c.layer, a}, x); !sameBits(p.Data, y.Data) {
+					t.Errorf("%s, %v: other values in prediction", describe(c.layer), a)
+				}
+			}
+		}
+	})
 }
 
 // Gradients add to what is there, and no samples add nothing.

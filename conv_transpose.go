@@ -186,7 +186,7 @@ func (c *ConvTranspose2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
 func (c *ConvTranspose2DLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	c.BackwardParams(p, dy)
 	dx := p.raw(dy.Rows, c.conv.f*c.conv.positions())
-	c.conv.correlate(dx.Data, dy.Data, c.W.Value.Data, nil, dy.Rows)
+	c.conv.correlate(dx.Data, dy.Data, c.W.Value.Data, nil, dy.Rows, nil)
 	return dx
 }
 

@@ -146,10 +146,7 @@ func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
 		copy24AVX512(&dst[0], &b[0], ldb, k, panels)
 		return
 	}
-	for p := range k {
-		s := b[p*ldb:]
-		for t := range panels {
-			*(*[12]float64)(dst[(t*k+p)*12:]) = *(*[12]float64)(s[t*12:])
-		}
+	for t := range panels {
+		copyRows(dst[t*k*12:], 12, b[t*12:], ldb, k, 12)
 	}
 }

@@ -15,6 +15,14 @@ const (
 // packing it to be worth the copy.
 const gemmReuse = 192
 
+// gemmFar is how often it must be used if its rows lie 4 KB or more apart, where
+// they get in each other's way in the first cache.
+const gemmFar = 64
+
+// gemmFew is the number of columns of C up to which A passes over one panel of B
+// after the other; otherwise B passes over one tile of A after the other.
+const gemmFew = 96
+
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
 // cannot be interrupted meanwhile, for some 50 µs.
 const gemmDirect = 512
@@ -39,11 +47,14 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	if tb || m >= gemmReuse && n >= gemmReuse {
+	if tb || m >= gemmReuse && n >= gemmReuse || m >= gemmFar && n >= 2*nr && ldb >= 512 {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
 		return
+	}
+	if nr == 12 && (m == 5 || m == 6) {
+		nr = 8 // a tile of two vectors has 6 rows, one of three has 4
 	}
 	if m == 1 {
 		j := gemmRow(n, k, a, csa, b, ldb, c, acc)
@@ -86,6 +97,16 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
+			}
+			if !packA && nc <= gemmFew {
+				// One panel at a time in the first cache, and A passes over it.
+				for i := 0; i < m; i += gemmDirect {
+					for j, v := 0, 0; j < nc; j += v {
+						v = gemmWidth(nc-j, nr, vl)
+						gemmPanel(min(gemmDirect, m-i), v, kc, a[i*rsa+p*csa:], rsa, csa, w.b[j*kc:], v, c[i*ldc+j0+j:], ldc, acc)
+					}
+				}
+				continue
 			}
 			for i0 := 0; i0 < m; i0 += gemmMC {
 				mc := min(gemmMC, m-i0)
@@ -137,6 +158,10 @@ func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
 		for ; q+vl <= v; q += vl {
 			gemmTransposeVector(panel[q:], v, rows[q*ldb:], ldb, k)
 		}
+		if q < v && v >= vl { // some columns twice
+			gemmTransposeVector(panel[v-vl:], v, rows[(v-vl)*ldb:], ldb, k)
+			continue
+		}
 		for ; q < v; q++ {
 			for p, x := range rows[q*ldb:][:k] {
 				panel[p*v+q] = x
@@ -150,14 +175,7 @@ func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
 func (w *gemmPack) packA(mr, m, k int, a []float64, lda int) {
 	i := 0
 	for ; i+mr <= m; i += mr {
-		panel := w.a[i*k:][:k*mr]
-		for p := range k {
-			if mr == 8 {
-				*(*[8]float64)(panel[p*8:]) = *(*[8]float64)(a[p*lda+i:])
-			} else {
-				*(*[4]float64)(panel[p*4:]) = *(*[4]float64)(a[p*lda+i:])
-			}
-		}
+		copyRows(w.a[i*k:], mr, a[i:], lda, k, mr)
 	}
 	if i < m {
 		for p := range k {

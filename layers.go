@@ -225,18 +225,36 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	return in, nil
 }
 
-// Forward applies the layers from the first to the last.
+// Forward applies the layers from the first to the last. A convolution applies the
+// activation after it to each part of its output while that is in the cache.
 func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
-	for _, l := range ls {
-		x = l.Forward(p, x)
+	for i := 0; i < len(ls); i++ {
+		if i+1 < len(ls) {
+			if a, ok := ls[i+1].(Activation); ok {
+				if y := forwardActivated(p, ls[i], a, x); y != nil {
+					x = y
+					i++
+					continue
+				}
+			}
+		}
+		x = ls[i].Forward(p, x)
 	}
 	return x
 }
 
 // Backward is the chain rule: for y = f(g(x)) the gradient of the output of g is
-// what f gives back, so the layers go back from the last to the first.
+// what f gives back, so the layers go back from the last to the first. ReLU and a
+// pool of largest values after it go back together.
 func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	for i := len(ls) - 1; i >= 0; i-- {
+		if i > 0 && ls[i-1] == Layer(ReLU) {
+			if dx := backwardPooledReLU(p, ls[i], dy); dx != nil {
+				dy = dx
+				i--
+				continue
+			}
+		}
 		dy = ls[i].Backward(p, dy)
 	}
 	return dy

@@ -3,8 +3,6 @@ package nn
 import (
 	"cmp"
 	"fmt"
-	"math"
-	"math/bits"
 	"math/rand/v2"
 )
 
@@ -420,83 +418,6 @@ func (g *pool) span(a *axis, i int) (lo, hi, n int) {
 	}
 	lo = i*a.stride - a.before
 	return max(lo, 0), min(lo+a.kernel, a.in), a.kernel
-}
-
-// max returns the largest values of the windows of x, and pushes where they are
-// in their planes.
-func (g *pool) max(p *Pass, x *Matrix) *Matrix {
-	_, out := g.plane()
-	y := p.raw(x.Rows, g.channels*out)
-	t := poolTask{pool: g, body: (*poolTask).max, x: x.Data, y: y.Data}
-	if p.Training() {
-		arg := p.raw(y.Rows, y.Cols)
-		t.arg = arg.Data
-		p.Push(arg)
-	}
-	t.parallel(x.Rows)
-	return y
-}
-
-func (t *poolTask) max(lo, hi int) {
-	in, out := t.plane()
-	width := t.cols.in
-	for s := lo; s < hi; s++ {
-		x, y := t.x[s*in:][:in], t.y[s*out:][:out]
-		var arg []float64
-		if t.arg != nil {
-			arg = t.arg[s*out:][:out]
-		}
-		for i := range t.rows.out {
-			top, bottom, _ := t.span(&t.rows, i)
-			for j := range t.cols.out {
-				left, right, _ := t.span(&t.cols, j)
-				at := top*width + left
-				best := sortKey(x[at])
-				for r := top; r < bottom; r++ {
-					for k := r*width + left; k < r*width+right; k++ {
-						// best, at = max(best, key), without a branch: what is the
-						// largest of a window is hard to predict.
-						key := sortKey(x[k])
-						_, less := bits.Sub64(best, key, 0)
-						best ^= (best ^ key) & -less
-						at ^= (at ^ k) & -int(less)
-					}
-				}
-				y[i*t.cols.out+j] = x[at]
-				if arg != nil {
-					arg[i*t.cols.out+j] = float64(at)
-				}
-			}
-		}
-	}
-}
-
-// sortKey returns an integer in the order of v: the bits with the sign turned
-// over, or all of them if v is negative. It is the same for both zeros, and largest
-// for NaN.
-func sortKey(v float64) uint64 {
-	if v != v {
-		return math.MaxUint64
-	}
-	b := math.Float64bits(v + 0) // −0 + 0 is 0
-	return b ^ (uint64(int64(b)>>63) | 1<<63)
-}
-
-func (g *pool) maxBack(p *Pass, dy *Matrix) *Matrix {
-	in, _ := g.plane()
-	dx, arg := p.New(dy.Rows, g.channels*in), p.Pop()
-	poolTask{pool: g, body: (*poolTask).maxBack, x: dx.Data, y: dy.Data, arg: arg.Data}.parallel(dy.Rows)
-	return dx
-}
-
-func (t *poolTask) maxBack(lo, hi int) {
-	in, out := t.plane()
-	for s := lo; s < hi; s++ {
-		dx, dy := t.x[s*in:][:in], t.y[s*out:][:out]
-		for i, at := range t.arg[s*out:][:out] {
-			dx[int(at)] += dy[i]
-		}
-	}
 }
 
 // mean returns the means of the windows of x, whose sums are in order of rows.

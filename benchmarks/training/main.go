@@ -12,6 +12,7 @@
 //	W1b  784-256-128-10, batches of 128, Adam, an epoch
 //	W2   the exclusive or: 2-8(tanh)-1(sigmoid), squared error, all 4 samples, a step
 //	W3   one prediction by the network of W1
+//	W4   LeNet, batches of 64, SGD, an epoch of the first 10,000 images (torch only)
 //	W5   LSTM(128) on the rows of images, dense 10 on the last step, batches of 64,
 //	     Adam, an epoch of the first 10,000 images (torch only)
 //	GPT  a causal transformer: 4 blocks of width 128 with 4 heads, 16 sequences of 64
@@ -107,10 +108,11 @@ func workloads(train nn.Dataset) map[string]func() float64 {
 		Net: nn.New(src(), nn.Input(2), nn.Dense(8), nn.Tanh, nn.Dense(1), nn.Sigmoid)}
 	x, y := nn.NewMatrix(4, 2, 0, 0, 0, 1, 1, 0, 1, 1), nn.NewMatrix(4, 1, 0, 1, 1, 0)
 	one, p := train.X.RowRange(0, 1), new(nn.Matrix)
-	epoch := func(t *nn.Trainer) func() float64 {
+	w4, images := lenet(train)
+	epoch := func(t *nn.Trainer, d nn.Dataset) func() float64 {
 		return func() float64 {
 			start := time.Now()
-			for range t.Train(train, 1) {
+			for range t.Train(d, 1) {
 			}
 			return time.Since(start).Seconds()
 		}
@@ -125,10 +127,11 @@ func workloads(train nn.Dataset) map[string]func() float64 {
 		}
 	}
 	return map[string]func() float64{
-		"W1":  epoch(w1),
-		"W1b": epoch(w1b),
+		"W1":  epoch(w1, train),
+		"W1b": epoch(w1b, train),
 		"W2":  repeat(200000, func() { w2.Step(x, y) }),
 		"W3":  repeat(50000, func() { w1.Net.PredictTo(p, one) }),
+		"W4":  epoch(w4, images),
 	}
 }
 

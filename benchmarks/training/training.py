@@ -1,7 +1,7 @@
 """Workloads of training, by hand in NumPy or in PyTorch, timed on request.
 
 Reads a line `WORKLOAD` from standard input, runs it once, and answers with
-seconds (an epoch of W1, W1b and W5, a step of W2 and GPT, a prediction of W3).
+seconds (an epoch of W1, W1b, W4 and W5, a step of W2 and GPT, a prediction of W3).
 main.go starts it; arguments: BACKEND (numpy or torch), DTYPE (float64 or
 float32), the folder of MNIST, and 1 if pixels are standardised.
 """
@@ -170,9 +170,12 @@ if backend == "torch":
     X, Y, Net, xor = torch.tensor(X), torch.tensor(Y), Torch, xor_torch
 more = {}
 if backend == "torch":
+    sys.dont_write_bytecode = True
     import sequence
+    from lenet import LeNet
 
     more |= sequence.workloads(X, Y)
+    more["W4"] = LeNet(torch, X, Y).epoch
 w1, w1b, one, w2 = Net([784, 128, 10], 32, False), Net([784, 256, 128, 10], 128, True), X[:1], xor()
 print("ready", flush=True)
 for line in sys.stdin:

@@ -1,0 +1,90 @@
+//go:build !purego
+
+package nn
+
+func copyRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool {
+	if !useAVX2 || n < 4 || rows*n > atOnce {
+		return false
+	}
+	copyRowsAVX2(&z[0], zs, &x[0], xs, rows, n)
+	return true
+}
+
+func addRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool {
+	if !useAVX2 || n < 4 || rows*n > atOnce {
+		return false
+	}
+	addRowsAVX2(&z[0], zs, &x[0], xs, rows, n)
+	return true
+}
+
+func fillFast(z []float64, v float64) bool {
+	if !useAVX2 || len(z) < 4 {
+		return false
+	}
+	for i := 0; i < len(z); i += atOnce {
+		part := z[i:min(i+atOnce, len(z))]
+		if len(part) < 4 {
+			part = z[len(z)-4:]
+		}
+		fillAVX2(part, v)
+	}
+	return true
+}
+
+// copyRowsAVX2 is copyRows for rows of at least 4 values.
+//
+//	for i := range rows {
+//		copy(z[i*zs:][:n], x[i*xs:])
+//	}
+//
+//go:noescape
+func copyRowsAVX2(z *float64, zs int, x *float64, xs, rows, n int)
+
+// addRowsAVX2 is addRows for rows of at least 4 values.
+//
+//	for i := range rows {
+//		for j := range n {
+//			z[i*zs+j] += x[i*xs+j]
+//		}
+//	}
+//
+//go:noescape
+func addRowsAVX2(z *float64, zs int, x *float64, xs, rows, n int)
+
+// fillAVX2 sets at least 4 values to v.
+//
+//go:noescape
+func fillAVX2(z []float64, v float64)
+
+func maxPool2Fast(y, arg, x []float64, width, h, n int) bool {
+	if !useAVX2 || n < 4 || h*n > atOnce {
+		return false
+	}
+	if arg == nil {
+		maxPool2AVX2(&y[0], nil, &x[0], width, h, n)
+	} else {
+		maxPool2AVX2(&y[0], &arg[0], &x[0], width, h, n)
+	}
+	return true
+}
+
+func maxPool2BackFast(dx, arg, dy []float64, width, h, n int) bool {
+	if !useAVX2 || n < 4 || h*n > atOnce {
+		return false
+	}
+	maxPool2BackAVX2(&dy[0], &arg[0], &dx[0], width, h, n)
+	return true
+}
+
+// maxPool2AVX2 is maxPool2 for h rows of n windows, n ≥ 4, of a plane x with rows of
+// the given width. arg may be nil.
+//
+//go:noescape
+func maxPool2AVX2(y, arg, x *float64, width, h, n int)
+
+// maxPool2BackAVX2 sets the gradient x to y, plus 0, where arg says, and to 0
+// elsewhere in the windows.
+//
+//go:noescape
+func maxPool2BackAVX2(y, arg, x *float64, width, h, n int)
