@@ -11,16 +11,23 @@ const (
 	gemmMC = 64
 )
 
-// gemmReuse is how often a block of B must be used, and how wide it must be, for
-// packing it to be worth the copy.
-const gemmReuse = 192
+// gemmReuse is how often a block of B must be used for packing it to be worth the
+// copy, gemmReuse12 the same for panels of 12 columns, of which a row is part of two or
+// three lines of the cache, and gemmWide how wide the block must be.
+const (
+	gemmReuse   = 192
+	gemmReuse12 = 128
+	gemmWide    = 192
+)
 
 // gemmFar is how often it must be used if its rows lie 4 KB or more apart, where
 // they get in each other's way in the first cache.
 const gemmFar = 64
 
 // gemmFew is the number of columns of C up to which A passes over one panel of B
-// after the other; otherwise B passes over one tile of A after the other.
+// after the other; otherwise B passes over one tile of A after the other, or, if a
+// panel is narrow enough to stay in the first cache beside a tile, gemmMC rows of A
+// over one panel after the other.
 const gemmFew = 96
 
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
@@ -47,7 +54,11 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	if tb || m >= gemmReuse && n >= gemmReuse || m >= gemmFar && n >= 2*nr && ldb >= 512 {
+	reuse := gemmReuse
+	if nr == 12 {
+		reuse = gemmReuse12
+	}
+	if tb || m >= reuse && n >= gemmWide || m >= gemmFar && n >= 2*nr && ldb >= 512 {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
@@ -98,12 +109,16 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
 			}
-			if !packA && nc <= gemmFew {
+			if !packA && (nc <= gemmFew || nr <= 12) {
 				// One panel at a time in the first cache, and A passes over it.
-				for i := 0; i < m; i += gemmDirect {
+				h := gemmDirect
+				if nc > gemmFew {
+					h = gemmMC
+				}
+				for i := 0; i < m; i += h {
 					for j, v := 0, 0; j < nc; j += v {
 						v = gemmWidth(nc-j, nr, vl)
-						gemmPanel(min(gemmDirect, m-i), v, kc, a[i*rsa+p*csa:], rsa, csa, w.b[j*kc:], v, c[i*ldc+j0+j:], ldc, acc)
+						gemmPanel(min(h, m-i), v, kc, a[i*rsa+p*csa:], rsa, csa, w.b[j*kc:], v, c[i*ldc+j0+j:], ldc, acc)
 					}
 				}
 				continue
