@@ -30,7 +30,8 @@ import (
 // "3.body.0/Conv". Parameters keep their names where the operator takes them in
 // their order.
 //
-// The model's metadata are nn.input and nn.output, the two shapes as JSON.
+// The model's metadata are nn.input and nn.output, the two shapes as JSON, and, as
+// in [Network.Save], nn.classes and Meta if the network has any.
 type ONNX struct {
 	Float64 bool // numbers are float64, not float32
 }
@@ -95,6 +96,12 @@ func (o ONNX) model(n *Network) (*onnxModel, error) {
 		return nil, err
 	}
 	g.rename(g.float(y), output)
+	dims, _ := json.Marshal(n.in) // numbers are always JSON
+	out, _ := json.Marshal(n.out())
+	meta := map[string]string{"nn.input": string(dims), "nn.output": string(out)}
+	if err := n.addLabels(meta); err != nil {
+		return nil, err
+	}
 	return &onnxModel{
 		graph: onnxBody{
 			name:    "nn",
@@ -103,15 +110,8 @@ func (o ONNX) model(n *Network) (*onnxModel, error) {
 			outputs: []onnxValue{{output, g.kind, append([]int{-1}, n.out()...)}},
 		},
 		tensors: g.tensors,
-		meta:    n.onnxMetadata(),
+		meta:    meta,
 	}, nil
-}
-
-// onnxMetadata returns what the file says of n besides the graph.
-func (n *Network) onnxMetadata() map[string]string {
-	in, _ := json.Marshal(n.in) // numbers are always JSON
-	out, _ := json.Marshal(n.out())
-	return map[string]string{"nn.input": string(in), "nn.output": string(out)}
 }
 
 // An ONNXLayer is a layer that [ONNX] can export though it is not of this

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -65,6 +66,14 @@ func TestONNXFile(t *testing.T) {
 				}
 			}
 		}
+	}
+	n.Classes, n.Meta = []string{"a", "b", "c"}, map[string]string{"source": "test"}
+	if m := exported(t, ONNX{}, n); len(m.meta) != 4 || m.meta["nn.classes"] != `["a","b","c"]` || m.meta["source"] != "test" {
+		t.Errorf("metadata %v", m.meta)
+	}
+	n.Meta["source"] = "\xff"
+	if err := n.WriteONNX(io.Discard); err == nil || !strings.Contains(err.Error(), "not valid UTF-8") {
+		t.Errorf("metadata that are not UTF-8: %v", err)
 	}
 	// What a runtime shows of the graph.
 	var text []string

@@ -24,7 +24,7 @@ func torchScript(t *testing.T, args ...string) string {
 		}
 		return string(out)
 	}
-	t.Fatal("there is no python3 with torch")
+	t.Skip("no python3 can import torch")
 	return ""
 }
 

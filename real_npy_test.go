@@ -34,7 +34,7 @@ func numPy(t *testing.T, dir, program string) string {
 		}
 		return string(out)
 	}
-	t.Fatal("there is no python3 with numpy")
+	t.Skip("no python3 can import numpy")
 	return ""
 }
 

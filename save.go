@@ -253,22 +253,31 @@ func (n *Network) metadata() (map[string]string, error) {
 	in, _ := json.Marshal(n.in)
 	list, _ := json.Marshal(frozen)
 	meta := map[string]string{"nn.layers": string(layers), "nn.input": string(in), "nn.frozen": string(list)}
+	return meta, n.addLabels(meta)
+}
+
+// addLabels adds Classes and Meta to the metadata of a file.
+func (n *Network) addLabels(meta map[string]string) error {
 	for k, v := range n.Meta {
 		if strings.HasPrefix(k, metaPrefix) {
-			return nil, fmt.Errorf("the key %q of Meta begins with %q", k, metaPrefix)
+			return fmt.Errorf("the key %q of Meta begins with %q", k, metaPrefix)
+		}
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return fmt.Errorf("metadata %q is not valid UTF-8", k)
 		}
 		meta[k] = v
 	}
-	if len(n.Classes) > 0 {
-		for i, name := range n.Classes {
-			if !utf8.ValidString(name) {
-				return nil, fmt.Errorf("class %d: the name %q is not valid UTF-8", i, name)
-			}
-		}
-		list, _ := json.Marshal(n.Classes)
-		meta["nn.classes"] = string(list)
+	if len(n.Classes) == 0 {
+		return nil
 	}
-	return meta, nil
+	for i, name := range n.Classes {
+		if !utf8.ValidString(name) {
+			return fmt.Errorf("class %d: the name %q is not valid UTF-8", i, name)
+		}
+	}
+	list, _ := json.Marshal(n.Classes)
+	meta["nn.classes"] = string(list)
+	return nil
 }
 
 // metaPrefix begins the keys of the metadata that are not the program's.

@@ -7,7 +7,8 @@
 // that comes alone does not wait. The answer is the same, to the bit.
 //
 //	POST /predict   {"inputs": [[0, 0.5, …], …]}, a list of numbers for each sample,
-//	                gives {"outputs": [[…], …], "classes": [7, …]}
+//	                gives {"outputs": [[…], …], "classes": [7, …]}, and "names" of the
+//	                classes if the network has them
 //	POST /reload    reads the model's file again, as does a change of the file
 //	GET  /healthz   says ok
 //	GET  /stats     counts, latencies, sizes of batches, the model

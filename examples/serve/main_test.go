@@ -390,6 +390,13 @@ func TestValues(t *testing.T) {
 		t.Errorf("one output: %d %s, want no classes", status, text)
 	}
 
+	named := nn.New(nil, nn.Input(2), nn.Dense(3).WithInit(nn.Constant(0)), nn.Softmax())
+	named.Classes = []string{"setosa", "versicolor", "virginica"}
+	url, _, _ = start(t, named, nil)
+	if status, _, text, _ := post(url+"/predict", "application/json", `{"inputs": [[1, 2], [3, 4]]}`); status != 200 || !strings.Contains(text, `"names":["setosa","setosa"]`) {
+		t.Errorf("named classes: %d %s", status, text)
+	}
+
 	url, _, _ = start(t, nn.New(nil, nn.Input(1), nn.Dense(1).WithInit(nn.Constant(1e300)), nn.ReLU), nil)
 	if status, _, text, _ := post(url+"/predict", "application/json", `{"inputs": [[1e300]]}`); status != 422 || !strings.Contains(text, "sample 0 has an output of +Inf") {
 		t.Errorf("an infinite output: %d %s", status, text)

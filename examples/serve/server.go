@@ -131,10 +131,11 @@ type failure struct {
 }
 
 // An answer has the outputs for each sample and, if there are several, the class:
-// which of them is the largest.
+// which of them is the largest, and its name if the network has names.
 type answer struct {
 	Outputs [][]float64 `json:"outputs"`
 	Classes []int       `json:"classes,omitempty"`
+	Names   []string    `json:"names,omitempty"`
 }
 
 func (s *server) handlePredict(w http.ResponseWriter, r *http.Request) {
@@ -185,7 +186,11 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) (status int, bo
 		}
 		a.Outputs = append(a.Outputs, y.Row(i))
 		if m.out > 1 {
-			a.Classes = append(a.Classes, y.ArgMax(i))
+			k := y.ArgMax(i)
+			a.Classes = append(a.Classes, k)
+			if k < len(m.net.Classes) {
+				a.Names = append(a.Names, m.net.Classes[k])
+			}
 		}
 	}
 	return http.StatusOK, a
