@@ -16,8 +16,8 @@ import (
 //	y       = [head₁, head₂, …]·Wo + bo
 //
 // where the softmax is that of each row: P, the weights, say how much of every
-// step a step takes. (steps, n) becomes (steps, n). The gradients are above
-// the method back.
+// step a step takes. (steps, n) becomes (steps, n). The gradients are at
+// [AttentionLayer.Backward].
 //
 // If Causal is set, a step attends to itself and the steps before it only: no
 // bit of its output depends on later steps. Steps that [Padding] has noted are
@@ -104,7 +104,16 @@ func (a *AttentionLayer) WithInit(init Initializer) *AttentionLayer {
 //
 // where W1 and W2 are [Dense] layers of hidden and of width outputs; hidden is
 // usually 4·width. If dropout is not 0, what is added to x goes through a
-// [Dropout] of that rate first. A GPT of four layers is
+// [Dropout] of that rate first.
+//
+// It is a nn.TransformerEncoderLayer of PyTorch with activation="gelu" and
+// norm_first=True. In a [Mapping] for that, with the block in place 3 and the
+// attribute called enc, the names are
+//
+//	"3.0.body.0": "enc.norm1", "3.0.body.1": "enc.self_attn", "3.1.body.0": "enc.norm2",
+//	"3.1.body.1": "enc.linear1", "3.1.body.3": "enc.linear2"
+//
+// A GPT of four layers is
 //
 //	net := nn.New(src, nn.Input(64), nn.Embedding(vocab, 128), nn.Positions(),
 //		nn.TransformerBlock(nn.Attention(4).WithCausalMask(), 128, 512, 0.1),
@@ -285,21 +294,8 @@ func (a *AttentionLayer) padding(p *Pass, batch int) ([]float64, int) {
 	return m.Data[a.Queries:], m.Cols // the queries come first
 }
 
-// back goes back to the gradients of Q and of [K, V]. For one head and sample,
-// with S = Q·Kᵀ/√d, P = softmax(S), o = P·V, y = o·Wo + bo:
-//
-//	do = dy·Woᵀ    dWo = oᵀ·dy    dbo = Σᵢ dyᵢ       as of a Dense layer
-//	dP = do·Vᵀ     dV = Pᵀ·do                        from o = P·V
-//	dSᵢⱼ = Pᵢⱼ·(dPᵢⱼ − Σₖ dPᵢₖ·Pᵢₖ)                  softmax of row i
-//	dQ = dS·K/√d   dK = dSᵀ·Q/√d                     from S = Q·Kᵀ/√d
-//
-// A score that is masked has P = 0, so dS = 0. A rotation goes back by the
-// opposite angle. As Q, K and V are Dense layers of x,
-//
-//	dWq = xᵀ·dQ    dbq = Σᵢ dQᵢ    dx = dQ·Wqᵀ + dK·Wkᵀ + dV·Wvᵀ
-//
-// and so on for k and v. dbk is 0 but for rounding: bk adds Qᵢ·bk to all scores
-// of row i, which the softmax does not see.
+// back adds the gradients of the parameters and returns those of Q and of [K, V].
+// The formulas are those of Backward.
 func (a *AttentionLayer) back(p *Pass, dy *Matrix) (dq, dkv *Matrix) {
 	o, weights, kv, q, xk, xq := p.Pop(), p.Pop(), p.Pop(), p.Pop(), p.Pop(), p.Pop()
 	batch, n := dy.Rows, a.n
@@ -337,6 +333,21 @@ func (a *AttentionLayer) back(p *Pass, dy *Matrix) (dq, dkv *Matrix) {
 // BackwardParams adds the gradients of the parameters, and leaves out dx.
 func (a *AttentionLayer) BackwardParams(p *Pass, dy *Matrix) { a.back(p, dy) }
 
+// Backward: for one head and sample, with S = Q·Kᵀ/√d, P = softmax(S), o = P·V,
+// y = o·Wo + bo,
+//
+//	do = dy·Woᵀ    dWo = oᵀ·dy    dbo = Σᵢ dyᵢ       as of a Dense layer
+//	dP = do·Vᵀ     dV = Pᵀ·do                        from o = P·V
+//	dSᵢⱼ = Pᵢⱼ·(dPᵢⱼ − Σₖ dPᵢₖ·Pᵢₖ)                  softmax of row i
+//	dQ = dS·K/√d   dK = dSᵀ·Q/√d                     from S = Q·Kᵀ/√d
+//
+// A score that is masked has P = 0, so dS = 0. A rotation goes back by the
+// opposite angle. As Q, K and V are Dense layers of x,
+//
+//	dWq = xᵀ·dQ    dbq = Σᵢ dQᵢ    dx = dQ·Wqᵀ + dK·Wkᵀ + dV·Wvᵀ
+//
+// and so on for k and v. dbk is 0 but for rounding: bk adds Qᵢ·bk to all scores
+// of row i, which the softmax does not see.
 func (a *AttentionLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	batch, n, w := dy.Rows, a.n, a.Wqkv.Value.Data
 	queries, keys := a.split()

@@ -26,6 +26,25 @@
 // width, (28, 64) for a sequence of 28 steps with 64 features each. The last
 // dimension varies fastest.
 //
+// # Exchange
+//
+// Networks and data go to other programs and come from there, by these functions
+// of streams; most have a twin for a file, such as [ReadNPZFile]. No reader
+// trusts what it reads, and none executes any of it.
+//
+//   - Networks: [Network.Save] and [Load], and with the state of their training
+//     [Trainer.Save] and [Trainer.Resume]. The files are safetensors.
+//   - Weights of PyTorch and others: [ReadTensors] and [Tensors.Save] for
+//     safetensors, [ReadTorch] for what torch.save writes (.pt).
+//     [Network.Import] and [Network.Export] exchange them with a network, in the
+//     names and layout of PyTorch or as a [Mapping] says.
+//   - Arrays of NumPy: [ReadNPY] and [WriteNPY], [ReadNPZ] and [WriteNPZ]. They
+//     too have the types [Tensor] and [Tensors].
+//   - Tables: [CSV], whose [Encoder] makes numbers of text, and is saved with a
+//     network; [ReadCSV] for numbers alone. Images: [ReadIDX], [ReadMNIST].
+//   - To predict elsewhere: [Network.WriteONNX] for ONNX Runtime, in float64 by
+//     [ONNX]; [Network.WriteGo] for a Go program without this package.
+//
 // # Notation
 //
 // In the formulas x is a layer's input, y its output, W and b its parameters,

@@ -44,3 +44,20 @@ func ExampleTransformerBlock() {
 	fmt.Println(next.At(0, 0))
 	// Output: 5 7 9 1 3 5 7 9
 }
+
+// With a causal mask no step sees those after it: another last step changes the
+// last output only.
+func ExampleAttention() {
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(3, 4), nn.Attention(2).WithCausalMask())
+	x := nn.NewMatrix(2, 12,
+		1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6,
+		1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0)
+	y := net.Predict(x).Reshape(6, 4) // a step in each row
+	for t := range 3 {
+		fmt.Println(t, y.RowRange(t, t+1).Equal(y.RowRange(3+t, 4+t), 0))
+	}
+	// Output:
+	// 0 true
+	// 1 true
+	// 2 false
+}

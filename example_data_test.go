@@ -119,6 +119,33 @@ func ExampleCSV_FitRead() {
 	// nn: Encode: field 2 (sex): unknown category: "Female" is not among the 2 that were fitted
 }
 
+// Other files, in another order of columns and with a category less, become the
+// same columns of X.
+func ExampleEncoder() {
+	encoder, err := nn.CSV{Target: "price", Categories: []string{"color"}}.Fit(strings.NewReader(`color,size,price
+red,1,10
+green,2,30
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	data, err := encoder.Read(strings.NewReader(`price,size,color
+20,1.5,red
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%q %v %v\n", encoder.Names(), data.X, data.Y)
+
+	x, err := encoder.Encode("green", "3") // the values of encoder.Fields()
+	fmt.Println(x, err)
+	// Output:
+	// ["color=green" "color=red" "size"] [[  0   1 1.5]] [[20]]
+	// [[1 0 3]] <nil>
+}
+
 // Data that do not fit in memory are read sample by sample, and mixed in a
 // buffer.
 func ExampleStream() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/seed55f1b796/nn"
@@ -94,4 +95,51 @@ func ExampleReadTensors() {
 	// me [0.1 0.2 0.3] (2, 2, 2)
 	// [[1 2 3 4]
 	//  [5 6 7 8]]
+}
+
+// A file of torch.save({"model": …, "epoch": 3, "list": [torch.tensor([1, 2]), …]}, …):
+// the names are the keys on the way to the tensors, and the epoch is left out.
+func ExampleReadTorch() {
+	file, err := os.Open("testdata/exchange/types.pt") // or see ReadTorchFile
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	ts, err := nn.ReadTorch(file, info.Size())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ts["model.rank4"].Shape, ts["list.0"].Data)
+
+	_, ok := ts["epoch"]
+	fmt.Println(ok)
+	// Output:
+	// (2, 1, 3, 4) [1 2]
+	// false
+}
+
+// A Save to a file is SaveFile, and safetensors.torch.load_file reads it in Python.
+func ExampleTensors_Save() {
+	ts := nn.Tensors{
+		"scale": nn.NewTensor(nn.NewMatrix(1, 1, 0.1)),
+		"bias":  nn.NewTensor(nn.NewMatrix(1, 3), 3),
+	}
+	for _, options := range []nn.SaveOptions{{}, {Float32: true}} {
+		var file bytes.Buffer
+		if err := ts.Save(&file, options); err != nil {
+			log.Fatal(err)
+		}
+		read, _, err := nn.ReadTensors(&file)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(read["scale"].Data[0], read["bias"].Shape)
+	}
+	// Output:
+	// 0.1 (3)
+	// 0.10000000149011612 (3)
 }

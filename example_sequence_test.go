@@ -60,3 +60,34 @@ func ExampleBidirectional() {
 	// 4  Softmax()                          (10)       0
 	// total: 49,162 parameters
 }
+
+// Two layers of LSTM read a sequence of 28 steps with 28 features each; the last
+// step of the second says the class.
+func ExampleLSTM() {
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(28, 28),
+		nn.LSTM(64), nn.LSTM(64), nn.Last(),
+		nn.Dense(10), nn.Softmax())
+	fmt.Print(net)
+	// Output:
+	// layer      output    parameters
+	//    input      (28, 28)
+	// 0  LSTM(64)   (28, 64)  23,808
+	// 1  LSTM(64)   (28, 64)  33,024
+	// 2  Last()     (64)      0
+	// 3  Dense(10)  (10)      650
+	// 4  Softmax()  (10)      0
+	// total: 57,482 parameters
+}
+
+// Sequences of different lengths: 0 fills up. What the network says of a sequence
+// does not depend on how much of it is filled up.
+func ExamplePadding() {
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(5),
+		nn.Embedding(10, 4).WithPadding(0), nn.Padding(),
+		nn.GRU(8), nn.Last(), nn.Dense(2), nn.Softmax())
+	y := net.Predict(nn.NewMatrix(2, 5,
+		3, 1, 4, 0, 0,
+		0, 0, 3, 1, 4))
+	fmt.Println(y.RowRange(0, 1).Equal(y.RowRange(1, 2), 0))
+	// Output: true
+}

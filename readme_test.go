@@ -87,7 +87,7 @@ func program(snippet string) string {
 		return snippet
 	}
 	imports := `"github.com/seed55f1b796/nn"` + "\n"
-	for _, path := range []string{"bytes", "context", "errors", "fmt", "log", "math/rand/v2", "os", "slices"} {
+	for _, path := range []string{"bytes", "context", "encoding/json", "errors", "fmt", "log", "math/rand/v2", "os", "slices"} {
 		name := strings.TrimSuffix(path, "/v2")
 		name = name[strings.LastIndex(name, "/")+1:]
 		if name == "context" || strings.Contains(snippet, name+".") {
