@@ -45,10 +45,15 @@ import (
 type Mapping struct {
 	// Names gives other places to parameters: it has the place of a layer in the
 	// network, such as 0 or 3.body.1, for a key and the module that the other
-	// program has there for a value; or a whole name such as 1.running_mean, which
-	// a tensor would have without Names, for a key, and its name for a value. The
+	// program has there for a value, such as fc1 or, in a file with more than the
+	// model in it, model.fc1; or a whole name such as 1.running_mean, which a
+	// tensor would have without Names, for a key, and its name for a value. The
 	// longest key counts. The key "" stands for all parameters, the value "" for
 	// a module that was saved alone.
+	//
+	// The place of a layer is what the names of its parameters in
+	// [Network.Params] begin with; the table of [Network.String] has its first
+	// number.
 	//
 	// Recurrent layers that are given the same module are its layers l0, l1, … in
 	// their order.

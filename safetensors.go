@@ -330,6 +330,9 @@ func readHeader(r io.Reader, native bool) ([]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if string(size[:4]) == "PK\x03\x04" {
+		return nil, badFormat("this is a zip archive; ReadTorch reads what torch.save wrote, and ReadNPZ what NumPy did")
+	}
 	n, limit := binary.LittleEndian.Uint64(size[:]), uint64(maxForeignHeader)
 	if native {
 		limit = maxHeader
@@ -455,7 +458,7 @@ func parseRecord(name string, text []byte, native bool) (rec record, err error) 
 	num, ok := dtypes[dtype]
 	switch {
 	case native && dtype != "F64":
-		return rec, badFormat("dtype is %.80q; only F64 can be read", dtype)
+		return rec, badFormat("dtype is %.80q; only F64 can be read here; for weights of other programs see ReadTensors and Network.Import", dtype)
 	case !ok:
 		return rec, badFormat("dtype is %.80q; F64, F32, F16, BF16, integers and BOOL can be read", dtype)
 	}

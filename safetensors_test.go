@@ -149,6 +149,7 @@ func TestReadTensorsRejects(t *testing.T) {
 	}{
 		{"empty", nil, "end before its length"},
 		{"7 bytes", []byte("1234567"), "end before its length"},
+		{"zip", []byte("PK\x03\x04\x14\x00\x00\x00\x08\x00"), "this is a zip archive"},
 		{"length 0", size(0, "{}"), "length 0"},
 		{"length too large", size(maxHeader+8, "{}"), "length 16777224; it must be"},
 		{"length huge", size(1<<63, "{}"), "length 9223372036854775808"},
