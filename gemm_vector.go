@@ -11,24 +11,31 @@ const (
 	gemmMC = 64
 )
 
-// gemmReuse is how often a block of B must be used for packing it to be worth the
-// copy, gemmReuse12 the same for panels of 12 columns, of which a row is part of two or
-// three lines of the cache, and gemmWide how wide the block must be.
+// gemmReuse is how often a block of B must be used, and how wide it must be, for
+// packing it to be worth the copy.
+const gemmReuse = 192
+
+// With AVX2 it pays earlier: a row of a panel, 96 bytes, is part of two or three lines
+// of the cache. It pays earliest if rows lie 4 KB or more apart, where they get in
+// each other's way in the first cache.
 const (
-	gemmReuse   = 192
 	gemmReuse12 = 128
-	gemmWide    = 192
+	gemmFar12   = 64
 )
 
-// gemmFar is how often it must be used if its rows lie 4 KB or more apart, where
-// they get in each other's way in the first cache.
-const gemmFar = 64
-
-// gemmFew is the number of columns of C up to which A passes over one panel of B
-// after the other; otherwise B passes over one tile of A after the other, or, if a
-// panel is narrow enough to stay in the first cache beside a tile, gemmMC rows of A
-// over one panel after the other.
+// gemmFew is the number of columns of C up to which all of A passes over one panel of
+// B after the other, if panels are so narrow that one stays in the first cache beside
+// a tile of A. If there are more columns, gemmMC rows of A at a time do. Past wider
+// panels, B passes over one tile of A after the other.
 const gemmFew = 96
+
+// gemmWorthPacking reports whether B is to be packed for m rows.
+func gemmWorthPacking(nr, m, n, ldb int) bool {
+	if nr != 12 {
+		return m >= gemmReuse && n >= gemmReuse
+	}
+	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512
+}
 
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
 // cannot be interrupted meanwhile, for some 50 µs.
@@ -54,11 +61,7 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	reuse := gemmReuse
-	if nr == 12 {
-		reuse = gemmReuse12
-	}
-	if tb || m >= reuse && n >= gemmWide || m >= gemmFar && n >= 2*nr && ldb >= 512 {
+	if tb || gemmWorthPacking(nr, m, n, ldb) {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
@@ -109,7 +112,7 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
 			}
-			if !packA && (nc <= gemmFew || nr <= 12) {
+			if !packA && nr <= 12 {
 				// One panel at a time in the first cache, and A passes over it.
 				h := gemmDirect
 				if nc > gemmFew {
