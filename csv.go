@@ -17,7 +17,7 @@ import (
 // must be a finite number, as [strconv.ParseFloat] reads it, unless its column
 // is one of Categories. What else stands in a file, such as text in a column of
 // numbers, a missing value or a line of other length, is an error, which names
-// line and column, both counted from 1.
+// line and column, both counted from 1. A file may have 262,144 columns.
 //
 // A field of the column "color", if that is one of Categories, becomes a column
 // of X for each category, named "color=green", "color=red", …, in increasing

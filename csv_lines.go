@@ -13,6 +13,10 @@ import (
 	"unicode"
 )
 
+// maxColumns bounds what a file may cost that is nothing but a long line of
+// commas: a column takes some 300 bytes of memory.
+const maxColumns = 1 << 18
+
 // csvLines reads a file line by line.
 type csvLines struct {
 	op        string
@@ -40,6 +44,9 @@ func (c CSV) open(op string, r io.Reader) (*csvLines, error) {
 		return nil, fmt.Errorf("nn: %s: no lines: %w", op, io.ErrUnexpectedEOF)
 	} else if err != nil {
 		return nil, s.readError(err)
+	}
+	if len(s.fields) > maxColumns {
+		return nil, fmt.Errorf("nn: %s: %d columns; %d are the most", op, len(s.fields), maxColumns)
 	}
 	s.width, s.pending = len(s.fields), c.NoHeader
 	if !c.NoHeader {

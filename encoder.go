@@ -290,6 +290,7 @@ func (c CSV) fitter(lines *csvLines) (*csvFitter, error) {
 		}
 		f.target, f.class = j, fit(j)
 	}
+	f.from, f.columns = make([]int, 0, lines.width), make([]columnFit, 0, lines.width)
 	for j := range lines.width {
 		if !skip[j] && j != f.target {
 			if lines.header != nil && lines.header[j] == "" {
@@ -465,6 +466,7 @@ func (f *csvFitter) encoder() *Encoder {
 	if e.format.NoHeader {
 		e.fields = f.lines.width
 	}
+	e.columns = make([]column, 0, len(f.columns))
 	for k := range f.columns {
 		e.columns = append(e.columns, f.columns[k].column(e.format.Missing == MissingMean))
 	}

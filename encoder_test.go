@@ -326,6 +326,27 @@ func TestEncoderErrors(t *testing.T) {
 	wantPanic(t, "nn: CSV: Missing is Missing(3)", func() { CSV{Missing: 3}.Read(strings.NewReader("a\n")) })
 }
 
+// A line of nothing but commas does not take memory by the gigabyte.
+func TestCSVManyColumns(t *testing.T) {
+	line := strings.Repeat("0,", maxColumns-1) + "0"
+	m, err := ReadCSV(strings.NewReader(line))
+	if err != nil || m.Rows != 1 || m.Cols != maxColumns {
+		t.Errorf("%d columns: %v", maxColumns, err)
+	}
+	want := "262145 columns; 262144 are the most"
+	for _, line := range []string{line + ",0", strings.Repeat(",", maxColumns)} {
+		if _, err := ReadCSV(strings.NewReader(line)); err == nil || err.Error() != "nn: ReadCSV: "+want {
+			t.Errorf("ReadCSV: %v, want %s", err, want)
+		}
+		if _, err := (CSV{NoHeader: true}).Rows(strings.NewReader(line)); err == nil || err.Error() != "nn: CSV: "+want {
+			t.Errorf("Rows: %v, want %s", err, want)
+		}
+		if _, _, err := (CSV{}).FitRead(strings.NewReader(line)); err == nil || err.Error() != "nn: CSV: "+want {
+			t.Errorf("FitRead: %v, want %s", err, want)
+		}
+	}
+}
+
 // Ten thousand categories, as a class and as columns.
 func TestEncoderManyCategories(t *testing.T) {
 	var in strings.Builder

@@ -103,17 +103,23 @@ func stringOf(text []byte) (s string, err error) {
 }
 
 // numbers returns the elements of a JSON array of integers that are not negative.
+// It takes no memory but for them.
 func numbers(text []byte) ([]uint64, error) {
-	var list []json.RawMessage
-	if text[0] != '[' || json.Unmarshal(text, &list) != nil {
+	if text[0] != '[' {
 		return nil, badFormat("it is %.80s, not a list", text)
 	}
-	ns := make([]uint64, len(list))
-	for i, v := range list {
-		var err error
-		if ns[i], err = strconv.ParseUint(string(v), 10, 63); err != nil {
+	list := bytes.TrimSpace(text[1 : len(text)-1])
+	if len(list) == 0 {
+		return nil, nil
+	}
+	ns := make([]uint64, 0, bytes.Count(list, []byte(","))+1)
+	for v := range bytes.SplitSeq(list, []byte(",")) {
+		v = bytes.TrimSpace(v)
+		n, err := strconv.ParseUint(string(v), 10, 63)
+		if err != nil {
 			return nil, badFormat("%.80s is not an integer from 0 to 2⁶³−1", v)
 		}
+		ns = append(ns, n)
 	}
 	return ns, nil
 }

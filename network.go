@@ -127,10 +127,19 @@ func checkOnce(ls Layers, seen map[Layer]bool) error {
 	return nil
 }
 
-// checkBuilt panics if a layer was built again, for something else, after n was.
+// checkBuilt panics if a layer was built again, for something else, after n was,
+// or if n was not built at all.
 func (n *Network) checkBuilt(op string) {
+	n.checkMade(op)
 	if !slices.Equal(n.layers.Params(), n.params) {
 		panic("nn: " + op + ": layers of the network were built again, by New or TestLayer; give them Layers.Clone")
+	}
+}
+
+// checkMade panics if n is the zero Network.
+func (n *Network) checkMade(op string) {
+	if n.rows == 0 {
+		panic("nn: " + op + ": the network was not made by New or Load")
 	}
 }
 
@@ -163,6 +172,7 @@ func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 }
 
 func (n *Network) checkInput(op string, x *Matrix) {
+	n.checkMade(op)
 	if x == nil {
 		panic("nn: " + op + ": x is nil")
 	}

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -288,5 +289,21 @@ func TestDescribe(t *testing.T) {
 		if got := describe(test.layer); got != test.want {
 			t.Errorf("describe(%T) = %s, want %s", test.layer, got, test.want)
 		}
+	}
+}
+
+// A Network that New did not make can't do anything.
+func TestZeroNetwork(t *testing.T) {
+	for op, f := range map[string]func(n *Network){
+		"Predict":   func(n *Network) { n.Predict(NewMatrix(2, 1)) },
+		"Save":      func(n *Network) { n.Save(io.Discard) },
+		"Clone":     func(n *Network) { n.Clone() },
+		"Import":    func(n *Network) { n.Import(nil, Mapping{}) },
+		"Export":    func(n *Network) { n.Export(Mapping{}) },
+		"WriteGo":   func(n *Network) { n.WriteGo(io.Discard, "p", "F") },
+		"WriteONNX": func(n *Network) { n.WriteONNX(io.Discard) },
+		"Trainer":   func(n *Network) { (&Trainer{Net: n}).Step(NewMatrix(2, 1), NewMatrix(2, 1)) },
+	} {
+		wantPanic(t, "nn: "+op+": the network was not made by New or Load", func() { f(new(Network)) })
 	}
 }

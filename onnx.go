@@ -207,8 +207,12 @@ func (g *ONNXGraph) Weight(p *Param, dims ...int) string {
 	return g.tensor(onnxTensor{g.unique(p.Name), g.kind, slices.Clone(dims), p.Value.Data, nil})
 }
 
-// Const returns the name of a value that is always t.
-func (g *ONNXGraph) Const(t Tensor) string { return g.constant("const", t.Data, t.Shape...) }
+// Const returns the name of a value that is always t. It panics if t has not the
+// values of its shape.
+func (g *ONNXGraph) Const(t Tensor) string {
+	t.check("ONNX", "const")
+	return g.constant("const", t.Data, t.Shape...)
+}
 
 // Scalar returns the name of a value that is always the number v, of shape ().
 // (ONNX Runtime unites a MatMul with a Mul or Div by one number beside it, and

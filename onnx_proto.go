@@ -211,7 +211,7 @@ func (t *onnxTensor) write(w *bufio.Writer) {
 	}
 	for _, v := range t.data {
 		if t.kind == onnxFloat {
-			w.Write(binary.LittleEndian.AppendUint32(b[:0], math.Float32bits(float32(v))))
+			w.Write(binary.LittleEndian.AppendUint32(b[:0], float32Bits(v)))
 		} else {
 			w.Write(binary.LittleEndian.AppendUint64(b[:0], math.Float64bits(v)))
 		}

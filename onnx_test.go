@@ -326,6 +326,8 @@ func TestONNXGraph(t *testing.T) {
 		wantPanic(t, "nn: ONNX: attribute alpha is a float32; it must be", func() { g.Node("Elu", attrs{"alpha": float32(1)}, x) })
 		wantPanic(t, `nn: ONNX: Weight: "0.gain" is 2×3; it can't have the shape (2, 2)`, func() { g.Weight(q, 2, 2) })
 		wantPanic(t, "it can't have the shape (-2, -3)", func() { g.Weight(q, -2, -3) })
+		wantPanic(t, `nn: ONNX: tensor "const" has the shape () and 0 values`, func() { g.Const(Tensor{}) })
+		wantPanic(t, `nn: ONNX: tensor "const" has the shape (7) and 6 values`, func() { g.Const(Tensor{Shape{7}, NewMatrix(2, 3)}) })
 	})
 
 	// Attributes of all types, as they are read again; what was given may change.

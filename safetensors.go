@@ -117,7 +117,7 @@ type SaveOptions struct {
 // finite value is too large for a float32 that it should become. It panics if a
 // tensor has not as many values as its shape says.
 func (ts Tensors) Save(w io.Writer, o SaveOptions) error {
-	if err := ts.save(w, o); err != nil {
+	if err := ts.save("Save", w, o); err != nil {
 		return fmt.Errorf("nn: Save: %w", err)
 	}
 	return nil
@@ -125,17 +125,17 @@ func (ts Tensors) Save(w io.Writer, o SaveOptions) error {
 
 // SaveFile is Save to a file, which it replaces only when all is written.
 func (ts Tensors) SaveFile(name string, o SaveOptions) error {
-	if err := writeFile(name, func(w io.Writer) error { return ts.save(w, o) }); err != nil {
+	if err := writeFile(name, func(w io.Writer) error { return ts.save("SaveFile", w, o) }); err != nil {
 		return fmt.Errorf("nn: SaveFile: %w", err)
 	}
 	return nil
 }
 
-func (ts Tensors) save(w io.Writer, o SaveOptions) error {
+func (ts Tensors) save(op string, w io.Writer, o SaveOptions) error {
 	es := make([]entry, 0, len(ts))
 	for _, name := range slices.Sorted(maps.Keys(ts)) {
 		t := ts[name]
-		t.check("Save", name)
+		t.check(op, name)
 		for _, v := range t.Data {
 			if o.Float32 && math.IsInf(float64(float32(v)), 0) && !math.IsInf(v, 0) {
 				return fmt.Errorf("tensor %q: %v is too large for a float32", name, v)
@@ -199,7 +199,7 @@ func writeEntries(w io.Writer, meta map[string]string, es []entry, f32 bool, lim
 				buf = buf[:0]
 			}
 			if f32 {
-				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(float32(v)))
+				buf = binary.LittleEndian.AppendUint32(buf, float32Bits(v))
 			} else {
 				buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v))
 			}

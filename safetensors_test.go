@@ -257,6 +257,23 @@ func TestReadTensorsRejects(t *testing.T) {
 	}
 }
 
+// Numbers take memory for themselves and not for their text.
+func TestJSONNumbers(t *testing.T) {
+	text := []byte("[ 1" + strings.Repeat(" ,\n0", 1<<16) + "\t]")
+	if n := testing.AllocsPerRun(1, func() {
+		if ns, err := numbers(text); err != nil || len(ns) != 1<<16+1 || ns[0] != 1 {
+			t.Errorf("%d numbers, %v", len(ns), err)
+		}
+	}); n > 9 {
+		t.Errorf("%v allocations", n)
+	}
+	for _, text := range []string{`["1,2"]`, "[[1,2]]", "[1,-1]", "[1.0]", "[9223372036854775808]", "{}", "null"} {
+		if ns, err := numbers([]byte(text)); err == nil {
+			t.Errorf("%s: %d and no error", text, ns)
+		}
+	}
+}
+
 // Every cut of a good file is an error.
 func TestReadTensorsCut(t *testing.T) {
 	var b bytes.Buffer

@@ -128,6 +128,18 @@ func TestSaveTensors(t *testing.T) {
 	}
 }
 
+// A NaN becomes the same bits on every processor, as in WriteNPY.
+func TestSaveTensorsNaN(t *testing.T) {
+	var b bytes.Buffer
+	m := NewMatrix(1, 2, math.Float64frombits(0xfff8000000000000), math.Float64frombits(0x7ff8123456789abc))
+	if err := (Tensors{"x": NewTensor(m)}).Save(&b, SaveOptions{Float32: true}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []byte{0, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x7f}; !bytes.HasSuffix(b.Bytes(), want) {
+		t.Errorf("NaN as float32 ends with % x, want % x", b.Bytes()[b.Len()-8:], want)
+	}
+}
+
 // What can't be written is an error before the first byte, and a file stays as it is.
 func TestSaveTensorsErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x")
@@ -156,6 +168,12 @@ func TestSaveTensorsErrors(t *testing.T) {
 		if have, _ := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "nn: SaveFile: ") || string(have) != "old" {
 			t.Errorf("%q: SaveFile: error %v, and the file is %q", c.name, err, have)
 		}
+	}
+	bad := Tensors{"x": {Shape{7}, NewMatrix(2, 3)}}
+	wantPanic(t, `nn: Save: tensor "x" has the shape (7) and 6 values`, func() { bad.Save(io.Discard, SaveOptions{}) })
+	wantPanic(t, `nn: SaveFile: tensor "x" has the shape (7) and 6 values`, func() { bad.SaveFile(file, SaveOptions{}) })
+	if list, err := filepath.Glob(file + "*"); err != nil || len(list) != 1 {
+		t.Errorf("after a panic there are the files %q (%v)", list, err)
 	}
 	fault := errors.New("fault")
 	if err := (Tensors{"x": NewTensor(NewMatrix(9, 9))}).Save(&shortWriter{50, fault}, SaveOptions{}); !errors.Is(err, fault) {

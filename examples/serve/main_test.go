@@ -339,6 +339,11 @@ func TestErrors(t *testing.T) {
 		{"application/json", `{"inputs": [` + strings.Repeat("[1, 2],", 8) + `[1, 2]]}`, 400, "inputs has 9 samples; it must have 1 to 8"},
 		{"application/json", `{"inputs": [[1, 2], [1]]}`, 400, "sample 1 has 1 values; the network takes 2, of shape (2)"},
 		{"application/json", `{"inputs": [[1, 2, 3]]}`, 400, "sample 0 has 3 values; the network takes 2, of shape (2)"},
+		{"application/json", `{"inputs": [` + strings.Repeat("[", 40), 400, "inputs has 40 samples; it must have 1 to 8"},
+		{"application/json", `{"inputs": [[` + strings.Repeat("1,", 16) + `1]]}`, 400, "inputs has more than 16 values"},
+		{"application/json", `{"inputs": [[1, 2]], "inputs": [[3, 4]]}`, 400, "inputs occurs twice"},
+		{"application/json", `{"inputs": [[1, 2]], "Inputs": [[3, 4]]}`, 400, "inputs occurs twice"},
+		{"application/json", `{"inputs": [[` + strings.Repeat("1", 380) + `]]}`, 400, strings.Repeat("1", 100) + `"}`},
 		{"application/json", `{"inputs": [[1, 2` + strings.Repeat(" ", 400) + `]]}`, 413, "the request has more than 400 bytes"},
 	} {
 		status, header, text, err := post(url+"/predict", c.kind, c.body)
@@ -367,6 +372,26 @@ func TestErrors(t *testing.T) {
 		a.Body.Close()
 		if a.StatusCode != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, a.StatusCode, c.status)
+		}
+	}
+}
+
+// What a request takes is in proportion to its length, whatever it has in it.
+func TestMemory(t *testing.T) {
+	m := &model{net: network(1, 2, 2), in: 2, out: 2}
+	for _, item := range []string{"[],", "[0],", "[[],[]],", "[[[[", "[0,0],", "0,"} {
+		for _, begin := range []string{`{"inputs":[`, `{"inputs":[[`, `{"x":[`} {
+			text := []byte(begin + strings.Repeat(item, 1<<20/len(item)))
+			for _, end := range []string{"", "]}", "]]}", "0]]}", "[0,0]]}"} {
+				text := append(text, end...)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				_, err := decode(text, m, 256)
+				runtime.ReadMemStats(&after)
+				if n := after.TotalAlloc - before.TotalAlloc; err == nil || n > 5*uint64(len(text)) {
+					t.Errorf("%s%s…%s: %d bytes for %d, error %v", begin, item, end, n, len(text), err)
+				}
+			}
 		}
 	}
 }

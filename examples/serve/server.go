@@ -198,19 +198,29 @@ func (s *server) predict(w http.ResponseWriter, r *http.Request) (status int, bo
 
 // decode returns the samples of a request for m, at most so many.
 func decode(text []byte, m *model, most int) (*nn.Matrix, error) {
+	// These come first because a list in memory is many times as long as its text, [].
+	if n := bytes.Count(text, []byte("[")) - 1; n > most {
+		return nil, fmt.Errorf("inputs has %d samples; it must have 1 to %d", n, most)
+	}
+	if n := most * max(m.in, 1); bytes.Count(text, []byte(",")) >= n {
+		return nil, fmt.Errorf("inputs has more than %d values, those of %d samples", n, most)
+	}
 	var q struct {
 		Inputs [][]float64 `json:"inputs"`
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
-		return nil, fmt.Errorf(`the request is not {"inputs": [[number, …], …]}: %w`, err)
+		return nil, fmt.Errorf(`the request is not {"inputs": [[number, …], …]}: %.200v`, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("there is more after the JSON object")
 	}
 	if bytes.Contains(text, []byte("null")) { // Decode takes it for 0
 		return nil, errors.New("null is not a number")
+	}
+	if bytes.Count(text, []byte{'"'}) > 2 { // Decode takes the last
+		return nil, errors.New("inputs occurs twice")
 	}
 	if n := len(q.Inputs); n < 1 || n > most {
 		return nil, fmt.Errorf("inputs has %d samples; it must have 1 to %d", n, most)
