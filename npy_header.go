@@ -72,7 +72,7 @@ func parseNPYHeader(text string, version int) (h npyHeader, err error) {
 	return h, nil
 }
 
-func (p *npyParser) space() { p.text = strings.TrimLeft(p.text, " \t\n\r\f") }
+func (p *npyParser) space() { p.text = strings.TrimLeft(p.text, " \t\n\f") }
 
 // take takes c, and space before it, if it is next.
 func (p *npyParser) take(c byte) bool {
