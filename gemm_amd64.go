@@ -63,14 +63,6 @@ func rowAVX2(a *float64, csa int, b *float64, rsb int, c *float64, n, k, acc int
 //go:noescape
 func transpose4AVX2(dst *float64, ldd int, src *float64, lds, k int)
 
-// copy12AVX2 and copy4AVX2 are copy24AVX512 for panels of 12 and 4 columns.
-//
-//go:noescape
-func copy12AVX2(dst, src *float64, lds, rows, panels int)
-
-//go:noescape
-func copy4AVX2(dst, src *float64, lds, rows, panels int)
-
 // gemmTile returns the rows and columns of the largest tile and the values in a
 // vector; zeros if there is only plain Go.
 func gemmTile() (mr, nr, vl int) {
@@ -148,19 +140,13 @@ func gemmTransposeVector(dst []float64, ldd int, src []float64, lds, k int) {
 	}
 }
 
-// gemmCopyPanels copies k rows of a matrix, ld apart, to panels of n columns.
-func gemmCopyPanels(dst []float64, n, panels, k int, src []float64, ld int) {
-	switch {
-	case panels == 0:
-	case n == 24:
-		copy24AVX512(&dst[0], &src[0], ld, k, panels)
-	case n == 12:
-		copy12AVX2(&dst[0], &src[0], ld, k, panels)
-	case n == 4:
-		copy4AVX2(&dst[0], &src[0], ld, k, panels)
-	default:
-		for t := range panels {
-			copyRows(dst[t*k*n:], n, src[t*n:], ld, k, n)
-		}
+// gemmCopyPanels copies k rows of B, ldb apart, to panels of nr columns.
+func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
+	if useAVX512 && panels > 0 {
+		copy24AVX512(&dst[0], &b[0], ldb, k, panels)
+		return
+	}
+	for t := range panels {
+		copyRows(dst[t*k*12:], 12, b[t*12:], ldb, k, 12)
 	}
 }

@@ -59,18 +59,12 @@ func gemmTransposeVector(dst []float64, ldd int, src []float64, lds, k int) {
 	}
 }
 
-// gemmCopyPanels copies k rows of a matrix, ld apart, to panels of n columns.
-func gemmCopyPanels(dst []float64, n, panels, k int, src []float64, ld int) {
+// gemmCopyPanels copies k rows of B, ldb apart, to panels of 8 columns.
+func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
 	for p := range k {
-		s := src[p*ld:]
-		if n == 8 {
-			for t := range panels {
-				*(*[8]float64)(dst[(t*k+p)*8:]) = *(*[8]float64)(s[t*8:])
-			}
-			continue
-		}
+		s := b[p*ldb:]
 		for t := range panels {
-			copy(dst[(t*k+p)*n:][:n], s[t*n:])
+			*(*[8]float64)(dst[(t*k+p)*8:]) = *(*[8]float64)(s[t*8:])
 		}
 	}
 }

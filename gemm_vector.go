@@ -30,12 +30,9 @@ const (
 const gemmFew = 96
 
 // gemmWorthPacking reports whether B is to be packed for m rows.
-func gemmWorthPacking(nr, m, n, ldb int, ta bool) bool {
-	switch {
-	case nr != 12:
+func gemmWorthPacking(nr, m, n, ldb int) bool {
+	if nr != 12 {
 		return m >= gemmReuse && n >= gemmReuse
-	case ta && m >= gemmReuse12 && n >= gemmReuse12:
-		return true // Aᵀ, whose columns the tiles read, is packed with it
 	}
 	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512
 }
@@ -64,7 +61,7 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	if tb || gemmWorthPacking(nr, m, n, ldb, ta) {
+	if tb || gemmWorthPacking(nr, m, n, ldb) {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
@@ -194,8 +191,10 @@ func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
 // packA copies m columns of k values of A, the values of a column lda apart, to
 // panels of mr columns.
 func (w *gemmPack) packA(mr, m, k int, a []float64, lda int) {
-	i := m / mr * mr
-	gemmCopyPanels(w.a[:], mr, m/mr, k, a, lda)
+	i := 0
+	for ; i+mr <= m; i += mr {
+		copyRows(w.a[i*k:], mr, a[i:], lda, k, mr)
+	}
 	if i < m {
 		for p := range k {
 			copy(w.a[i*k+p*mr:][:m-i], a[p*lda+i:])
