@@ -19,8 +19,8 @@ const gemmReuse = 192
 // of the cache. It pays earliest if rows lie 4 KB or more apart, where they get in
 // each other's way in the first cache. Two panels are wide enough.
 const (
-	gemmReuse12 = 128
-	gemmFar12   = 64
+	gemmReuse12 = 64
+	gemmFar12   = 16
 )
 
 // gemmFew is the number of columns of C up to which all of A passes over one panel of
