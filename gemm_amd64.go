@@ -63,6 +63,11 @@ func rowAVX2(a *float64, csa int, b *float64, rsb int, c *float64, n, k, acc int
 //go:noescape
 func transpose4AVX2(dst *float64, ldd int, src *float64, lds, k int)
 
+// copy12AVX2 copies rows of 12·panels values to panels as copy24AVX512 does.
+//
+//go:noescape
+func copy12AVX2(dst, src *float64, lds, rows, panels int)
+
 // gemmTile returns the rows and columns of the largest tile and the values in a
 // vector; zeros if there is only plain Go.
 func gemmTile() (mr, nr, vl int) {
@@ -142,11 +147,11 @@ func gemmTransposeVector(dst []float64, ldd int, src []float64, lds, k int) {
 
 // gemmCopyPanels copies k rows of B, ldb apart, to panels of nr columns.
 func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
-	if useAVX512 && panels > 0 {
+	switch {
+	case panels == 0:
+	case useAVX512:
 		copy24AVX512(&dst[0], &b[0], ldb, k, panels)
-		return
-	}
-	for t := range panels {
-		copyRows(dst[t*k*12:], 12, b[t*12:], ldb, k, 12)
+	default:
+		copy12AVX2(&dst[0], &b[0], ldb, k, panels)
 	}
 }

@@ -57,6 +57,10 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 	MOVQ k+56(FP), CX;   \
 	MOVQ R15, BX
 
+// The first cache is told of the row of C at BX. A tile loads its rows at once, then
+// nothing for hundreds of cycles; so the rows of the next tile are asked for early.
+#define AHEAD(bytes) PREFETCHT0 (BX); PREFETCHT0 (bytes-8)(BX); ADDQ R12, BX
+
 // Leave the list of rows after row n−1 if there are no more.
 #define LAST(n, label) CMPQ R13, $n; JEQ label
 
@@ -96,6 +100,11 @@ loaded: // for p := range k { s += a[p]·b[p] }
 	JLT  part
 	CMPQ cols+72(FP), $4
 	JNE  masked
+	LEAQ (R15)(R12*4), BX
+	AHEAD(96)
+	AHEAD(96)
+	AHEAD(96)
+	AHEAD(96)
 	PCALIGN $32
 full: // all rows and columns
 	VMOVUPD (DX), Y0
@@ -211,6 +220,14 @@ loaded: // for p := range k { s += a[p]·b[p] }
 	JLT  part
 	CMPQ cols+72(FP), $4
 	JNE  masked
+	LEAQ (R12)(R12*2), BX
+	LEAQ (R15)(BX*2), BX
+	AHEAD(64)
+	AHEAD(64)
+	AHEAD(64)
+	AHEAD(64)
+	AHEAD(64)
+	AHEAD(64)
 	PCALIGN $32
 full: // all rows and columns
 	VMOVUPD (DX), Y0

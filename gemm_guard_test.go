@@ -40,7 +40,7 @@ func TestGemmGuarded(t *testing.T) {
 	kernelSets(t, func(t *testing.T) {
 		for _, end := range []bool{true, false} {
 			rng := rand.New(rand.NewPCG(14, 15))
-			const size = 100 * 100
+			const size = 200 * 100
 			a, b, c := guarded(t, size, end), guarded(t, size, end), guarded(t, size, end)
 			part := func(x []float64, n int) []float64 {
 				if end {
@@ -56,6 +56,8 @@ func TestGemmGuarded(t *testing.T) {
 					n = 1 + n%12
 				case 1:
 					m = 1 + m%3
+				case 2:
+					m += 128 // B is packed
 				}
 				ta, tb, acc := u>>32&1 != 0, u>>33&1 != 0, u>>34&1 != 0
 				g := newGemmCase(rng, ta, tb, m, n, k, acc, false)

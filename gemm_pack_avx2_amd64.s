@@ -184,3 +184,85 @@ block:
 	JGT         block
 	VZEROUPPER
 	RET
+
+// Rows of 12·panels values to panels of 12 columns, four rows at a time, so that what is
+// written are whole lines of the cache, and what is read are a few rows:
+//
+//	copy(dst[(t*rows+p)*12:][:12], src[p*lds+t*12:])    for all p < rows, t < panels
+//
+//	DI  dst at p    R12      bytes of a panel    BX  dst at p, t    R13  rows left
+//	SI  src at p    R8, R11  lds, 3·lds          AX  src at p, t    CX   panels left
+
+// func copy12AVX2(dst, src *float64, lds, rows, panels int)
+TEXT ·copy12AVX2(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), DI
+	MOVQ  src+8(FP), SI
+	MOVQ  lds+16(FP), R8
+	MOVQ  rows+24(FP), R13
+	MOVQ  panels+32(FP), R10
+	SHLQ  $3, R8
+	LEAQ  (R8)(R8*2), R11
+	IMUL3Q $96, R13, R12
+four:
+	CMPQ R13, $4
+	JLT  few
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, CX
+panel:
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD (AX)(R8*1), Y3
+	VMOVUPD 32(AX)(R8*1), Y4
+	VMOVUPD 64(AX)(R8*1), Y5
+	VMOVUPD (AX)(R8*2), Y6
+	VMOVUPD 32(AX)(R8*2), Y7
+	VMOVUPD 64(AX)(R8*2), Y8
+	VMOVUPD (AX)(R11*1), Y9
+	VMOVUPD 32(AX)(R11*1), Y10
+	VMOVUPD 64(AX)(R11*1), Y11
+	VMOVUPD Y0, (BX)
+	VMOVUPD Y1, 32(BX)
+	VMOVUPD Y2, 64(BX)
+	VMOVUPD Y3, 96(BX)
+	VMOVUPD Y4, 128(BX)
+	VMOVUPD Y5, 160(BX)
+	VMOVUPD Y6, 192(BX)
+	VMOVUPD Y7, 224(BX)
+	VMOVUPD Y8, 256(BX)
+	VMOVUPD Y9, 288(BX)
+	VMOVUPD Y10, 320(BX)
+	VMOVUPD Y11, 352(BX)
+	ADDQ $96, AX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ  panel
+	LEAQ (SI)(R8*4), SI
+	ADDQ $384, DI
+	SUBQ $4, R13
+	JMP  four
+few: // up to three rows, one at a time
+	CMPQ R13, $0
+	JEQ  done
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, CX
+one:
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD Y0, (BX)
+	VMOVUPD Y1, 32(BX)
+	VMOVUPD Y2, 64(BX)
+	ADDQ $96, AX
+	ADDQ R12, BX
+	DECQ CX
+	JNZ  one
+	ADDQ R8, SI
+	ADDQ $96, DI
+	DECQ R13
+	JMP  few
+done:
+	VZEROUPPER
+	RET

@@ -164,6 +164,24 @@ func TestGemmBlocks(t *testing.T) {
 	})
 }
 
+// So many rows that B is packed, with every number of columns and of steps that the
+// routines which pack can meet at an edge.
+func TestGemmPacked(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(16, 17))
+		for n := 1; n <= 70; n++ {
+			u := rng.Uint64()
+			for f := range 4 {
+				newGemmCase(rng, f&1 != 0, f&2 != 0, 128+int(u%70), n, int(u>>8%20), u>>16&1 != 0, u>>17&3 == 0).run(t)
+			}
+		}
+		for k := range 71 {
+			u := rng.Uint64()
+			newGemmCase(rng, k%2 == 0, k%3 == 0, 128+k%5, 24+int(u%40), k, u>>16&1 != 0, u>>17&3 == 0).run(t)
+		}
+	})
+}
+
 // gemmShapes cross the borders of blocks, in each direction and by one.
 var gemmShapes = []struct{ m, n, k int }{
 	{blockM - 1, blockN + 1, 9}, {blockM + 1, blockN, 17}, {2*blockM + 3, 21, blockK + 5}, {1, 2*blockN + 1, blockK + 1}, {3, 40, blockK + 9},

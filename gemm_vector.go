@@ -17,7 +17,7 @@ const gemmReuse = 192
 
 // With AVX2 it pays earlier: a row of a panel, 96 bytes, is part of two or three lines
 // of the cache. It pays earliest if rows lie 4 KB or more apart, where they get in
-// each other's way in the first cache.
+// each other's way in the first cache. Two panels are wide enough.
 const (
 	gemmReuse12 = 128
 	gemmFar12   = 64
@@ -34,7 +34,7 @@ func gemmWorthPacking(nr, m, n, ldb int) bool {
 	if nr != 12 {
 		return m >= gemmReuse && n >= gemmReuse
 	}
-	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512
+	return n >= 2*nr && (m >= gemmReuse12 || m >= gemmFar12 && ldb >= 512)
 }
 
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
@@ -102,8 +102,12 @@ func gemmWidth(n, nr, vl int) int {
 // and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 	packA := ta && n >= 2*nr
-	for j0 := 0; j0 < n; j0 += gemmNC {
-		nc := min(gemmNC, n-j0)
+	most := gemmNC
+	if nr <= 12 && n > most {
+		most = ceilDiv(ceilDiv(n, ceilDiv(n, most)), nr) * nr // blocks of about the same width
+	}
+	for j0 := 0; j0 < n; j0 += most {
+		nc := min(most, n-j0)
 		for p := 0; p < k; p += gemmKC {
 			kc := min(gemmKC, k-p)
 			acc := acc || p > 0
@@ -112,40 +116,57 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
 			}
-			if !packA && nr <= 12 {
-				// One panel at a time in the first cache, and A passes over it.
-				h := gemmDirect
-				if nc > gemmFew {
-					h = gemmMC
-				}
-				for i := 0; i < m; i += h {
-					for j, v := 0, 0; j < nc; j += v {
-						v = gemmWidth(nc-j, nr, vl)
-						gemmPanel(min(h, m-i), v, kc, a[i*rsa+p*csa:], rsa, csa, w.b[j*kc:], v, c[i*ldc+j0+j:], ldc, acc)
-					}
-				}
-				continue
+			ap, cp := a[p*csa:], c[j0:]
+			if nr <= 12 {
+				w.narrowPanels(nr, vl, packA, m, nc, kc, ap, rsa, csa, cp, ldc, acc)
+			} else {
+				w.widePanels(mr, nr, vl, packA, m, nc, kc, ap, rsa, csa, cp, ldc, acc)
 			}
-			for i0 := 0; i0 < m; i0 += gemmMC {
-				mc := min(gemmMC, m-i0)
-				ap, rs, cs := a[i0*rsa+p*csa:], rsa, csa
-				if packA {
-					w.packA(mr, mc, kc, ap, csa)
-					ap, rs, cs = w.a[:], 1, mr
-				}
-				cp := c[i0*ldc+j0:]
-				// A tile of A in the first cache, B from the second.
-				for i := 0; i < mc; i += mr {
-					h := min(mr, mc-i)
-					at := i * rs
-					if packA {
-						at = i * kc
-					}
-					for j, v := 0, 0; j < nc; j += v {
-						v = gemmWidth(nc-j, nr, vl)
-						gemmPanel(h, v, kc, ap[at:], rs, cs, w.b[j*kc:], v, cp[i*ldc+j:], ldc, acc)
-					}
-				}
+		}
+	}
+}
+
+// narrowPanels multiplies m rows of k values of A with packed B of n columns. One
+// panel at a time is in the first cache, and A passes over it. If A is to be packed,
+// its rows are put together first.
+func (w *gemmPack) narrowPanels(nr, vl int, packA bool, m, n, k int, a []float64, rsa, csa int, c []float64, ldc int, acc bool) {
+	h := gemmDirect
+	if packA || n > gemmFew {
+		h = gemmMC
+	}
+	for i := 0; i < m; i += h {
+		ap, rs, cs, h := a[i*rsa:], rsa, csa, min(h, m-i)
+		if packA {
+			rs, cs = w.packRows(vl, h, k, ap, csa), 1
+			ap = w.a[:]
+		}
+		for j, v := 0, 0; j < n; j += v {
+			v = gemmWidth(n-j, nr, vl)
+			gemmPanel(h, v, k, ap, rs, cs, w.b[j*k:], v, c[i*ldc+j:], ldc, acc)
+		}
+	}
+}
+
+// widePanels is narrowPanels where a panel takes more than half the first cache:
+// there is a tile of A, and B passes over it from the second.
+func (w *gemmPack) widePanels(mr, nr, vl int, packA bool, m, n, k int, a []float64, rsa, csa int, c []float64, ldc int, acc bool) {
+	for i0 := 0; i0 < m; i0 += gemmMC {
+		mc := min(gemmMC, m-i0)
+		ap, rs, cs := a[i0*rsa:], rsa, csa
+		if packA {
+			w.packA(mr, mc, k, ap, csa)
+			ap, rs, cs = w.a[:], 1, mr
+		}
+		cp := c[i0*ldc:]
+		for i := 0; i < mc; i += mr {
+			h := min(mr, mc-i)
+			at := i * rs
+			if packA {
+				at = i * k
+			}
+			for j, v := 0, 0; j < n; j += v {
+				v = gemmWidth(n-j, nr, vl)
+				gemmPanel(h, v, k, ap[at:], rs, cs, w.b[j*k:], v, cp[i*ldc+j:], ldc, acc)
 			}
 		}
 	}
@@ -161,9 +182,7 @@ func (w *gemmPack) packB(nr, vl, n, k int, b []float64, ldb int) {
 	gemmCopyPanels(w.b[:], nr, j/nr, k, b, ldb)
 	for v := 0; j < n; j += v {
 		v = gemmWidth(n-j, nr, vl)
-		for p := range k {
-			copy(w.b[j*k+p*v:][:v], b[p*ldb+j:])
-		}
+		copyRows(w.b[j*k:], v, b[j:], ldb, k, v)
 	}
 }
 
@@ -186,6 +205,23 @@ func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
 			}
 		}
 	}
+}
+
+// packRows copies m columns of k values of A, the values of a column lda apart, to
+// rows, and returns how far these are apart: a little more than k, so that
+// those of a tile do not get in each other's way in the first cache.
+func (w *gemmPack) packRows(vl, m, k int, a []float64, lda int) int {
+	ld := k + 4
+	p := 0
+	for ; p+vl <= k; p += vl {
+		gemmTransposeVector(w.a[p:], ld, a[p*lda:], lda, m)
+	}
+	for ; p < k; p++ {
+		for i, v := range a[p*lda:][:m] {
+			w.a[i*ld+p] = v
+		}
+	}
+	return ld
 }
 
 // packA copies m columns of k values of A, the values of a column lda apart, to
