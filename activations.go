@@ -55,7 +55,8 @@ const (
 )
 
 // activations has a line for each constant. A derivative is computed from x or
-// from y = f(x): Forward saves that one and no other matrix.
+// from y = f(x): Forward saves that one and no other matrix. That of GELU costs
+// little beside y, so Forward computes it, and saves it as v.
 var activations = [...]struct {
 	name     string
 	forward  func(y, x []float64)      // y = f(x)
@@ -67,7 +68,7 @@ var activations = [...]struct {
 	LeakyReLU:   {"LeakyReLU", leakyForward, leakyBackward, false},
 	ELU:         {"ELU", eluForward, eluBackward, false},
 	SELU:        {"SELU", seluForward, seluBackward, false},
-	GELU:        {"GELU", vgelu, vgeluGrad, true},
+	GELU:        {"GELU", vgelu, vmul, true},
 	SiLU:        {"SiLU", siluForward, siluBackward, true},
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
@@ -126,6 +127,12 @@ func (a Activation) Forward(p *Pass, x *Matrix) *Matrix {
 	}
 	f := &activations[a]
 	y := p.raw(x.Rows, x.Cols)
+	if a == GELU && p.Training() {
+		d := p.raw(x.Rows, x.Cols)
+		activationTask{both: vgeluGrad, z: y.Data, x: x.Data, dy: d.Data}.parallel()
+		p.Push(d)
+		return y
+	}
 	activationTask{forward: f.forward, z: y.Data, x: x.Data}.parallel()
 	if f.fromX {
 		p.Push(x)
@@ -170,7 +177,8 @@ func (a Activation) Backward(p *Pass, dy *Matrix) *Matrix {
 // An activationTask is a loop over values.
 type activationTask struct {
 	forward  func(y, x []float64)
-	backward func(dx, v, dy []float64) // if forward is nil
+	both     func(y, d, x []float64)   // if forward is nil; dy is d
+	backward func(dx, v, dy []float64) // if both are nil
 	z, x, dy []float64
 }
 
@@ -188,10 +196,14 @@ func (t activationTask) parallel() {
 }
 
 func (t *activationTask) run(lo, hi int) {
-	if t.forward != nil {
-		t.forward(t.z[lo:hi], t.x[lo:hi])
-	} else {
-		t.backward(t.z[lo:hi], t.x[lo:hi], t.dy[lo:hi])
+	z, x := t.z[lo:hi], t.x[lo:hi]
+	switch {
+	case t.forward != nil:
+		t.forward(z, x)
+	case t.both != nil:
+		t.both(z, t.dy[lo:hi], x)
+	default:
+		t.backward(z, x, t.dy[lo:hi])
 	}
 }
 

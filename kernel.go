@@ -184,14 +184,16 @@ func vgelu(y, x []float64) {
 	}
 }
 
-// vgeluGrad sets dx = dy·geluGrad(x).
-func vgeluGrad(dx, x, dy []float64) {
-	dx, dy = dx[:len(x)], dy[:len(x)]
-	if vgeluGradFast(dx, x, dy) {
+// vgeluGrad sets y = gelu(x) and d = geluGrad(x), which have much in common.
+// One of y and d may be x.
+func vgeluGrad(y, d, x []float64) {
+	y, d = y[:len(x)], d[:len(x)]
+	if vgeluGradFast(y, d, x) {
 		return
 	}
 	for i, v := range x {
-		dx[i] = dy[i] * geluGrad(v)
+		c, kf, e, el, m, ml := geluParts(v)
+		y[i], d[i] = geluValue(v, c, kf, e, el, m, ml), geluSlope(v, c, kf, e, el, m, ml)
 	}
 }
 

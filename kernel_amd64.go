@@ -239,17 +239,29 @@ func vsigmoidGradFast(dx, y, dy []float64) bool {
 	return true
 }
 
-func vgeluGradFast(dx, x, dy []float64) bool {
+func vgeluGradFast(y, d, x []float64) bool {
 	if !useAVX2 || len(x) < 8 {
 		return false
 	}
+	if useAVX512 {
+		return vgeluGradParts(y, d, x)
+	}
 	for i := 0; i < len(x); i += atOnce {
 		j := min(i+atOnce, len(x))
-		if useAVX512 {
-			vgeluGradAVX512(dx[i:j], x[i:j], dy[i:j])
-		} else {
-			vgeluGradAVX2(dx[i:j], x[i:j], dy[i:j])
-		}
+		vgeluGradAVX2(y[i:j], d[i:j], x[i:j])
+	}
+	return true
+}
+
+// vgeluGradParts is vgeluGradFast by routines for the two results.
+func vgeluGradParts(y, d, x []float64) bool {
+	var xs, ones [256]float64
+	fill(ones[:], 1)
+	for i := 0; i < len(x); i += len(xs) {
+		j := min(i+len(xs), len(x))
+		n := copy(xs[:], x[i:j]) // y or d may be x
+		vgeluAVX512(y[i:j], xs[:n])
+		vgeluGradAVX512(d[i:j], xs[:n], ones[:n])
 	}
 	return true
 }
@@ -483,7 +495,7 @@ func vsigmoidGradAVX512(dx, y, dy []float64)
 //go:noescape
 func vsigmoidGradAVX2(dx, y, dy []float64)
 
-// vgeluGradAVX512 and vgeluGradAVX2 do
+// vgeluGradAVX512 does
 //
 //	for i := range x {
 //		dx[i] = dy[i] * geluGrad(x[i])
@@ -492,8 +504,14 @@ func vsigmoidGradAVX2(dx, y, dy []float64)
 //go:noescape
 func vgeluGradAVX512(dx, x, dy []float64)
 
+// vgeluGradAVX2 does
+//
+//	for i, v := range x {
+//		y[i], d[i] = gelu(v), geluGrad(v)
+//	}
+//
 //go:noescape
-func vgeluGradAVX2(dx, x, dy []float64)
+func vgeluGradAVX2(y, d, x []float64)
 
 // vshiftAVX512 and vshiftAVX2 do
 //
