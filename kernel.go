@@ -91,6 +91,9 @@ func vaxpy(z, x []float64, s float64, y []float64) {
 // vfma sets z = x·y + w with one rounding: fma(x, y, w).
 func vfma(z, x, y, w []float64) {
 	z, y, w = z[:len(x)], y[:len(x)], w[:len(x)]
+	if vfmaFast(z, x, y, w) {
+		return
+	}
 	for i, v := range x {
 		z[i] = math.FMA(v, y[i], w[i])
 	}

@@ -311,6 +311,17 @@ func vaxpyFast(z, x []float64, s float64, y []float64) bool {
 	return true
 }
 
+func vfmaFast(z, x, y, w []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		vfmaAVX2(z[i:j], x[i:j], y[i:j], w[i:j])
+	}
+	return true
+}
+
 // vexpAVX512 and vexpAVX2 do
 //
 //	for i := range x {
@@ -548,3 +559,12 @@ func vaxpyAVX512(z, x []float64, s float64, y []float64)
 
 //go:noescape
 func vaxpyAVX2(z, x []float64, s float64, y []float64)
+
+// vfmaAVX2 does, also where there is AVX-512,
+//
+//	for i := range x {
+//		z[i] = math.FMA(x[i], y[i], w[i])
+//	}
+//
+//go:noescape
+func vfmaAVX2(z, x, y, w []float64)

@@ -190,3 +190,4 @@ func vsigmoidGradFast(dx, y, dy []float64) bool                               { 
 func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool    { return false }
 func vgeluFast(y, x []float64) bool                                           { return false }
 func vgeluGradFast(y, d, x []float64) bool                                    { return false }
+func vfmaFast(z, x, y, w []float64) bool                                      { return false }

@@ -112,6 +112,7 @@ func testSliceArithmetic(t *testing.T) {
 		{"vdiv", vdiv, func(x, y float64) float64 { return x / y }},
 		{"vaxpy", func(z, x, y []float64) { vaxpy(z, x, 0.3, y) }, func(x, y float64) float64 { return math.FMA(0.3, y, x) }},
 		{"vfma", func(z, x, y []float64) { vfma(z, x, y, x) }, func(x, y float64) float64 { return math.FMA(x, y, x) }},
+		{"vfma", func(z, x, y []float64) { vfma(z, x, x, y) }, func(x, y float64) float64 { return math.FMA(x, x, y) }},
 		{"vtanhGrad", vtanhGrad, func(y, dy float64) float64 { return dy * math.FMA(-y, y, 1) }},
 		{"vsigmoidGrad", vsigmoidGrad, func(y, dy float64) float64 { return dy * (y * (1 - y)) }},
 		{"vreluGrad", vreluGrad, func(x, y float64) float64 {
