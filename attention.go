@@ -237,7 +237,7 @@ func (a *AttentionLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	t.start()
 	y := p.raw(o.Rows, a.n).Mul(o, a.Wo.Value)
 	if a.Bo != nil {
-		y.Add(y, a.Bo.Value)
+		addBias(y, a.Bo)
 	}
 	return p.Reshape(y, batch, queries*a.n)
 }
@@ -412,7 +412,7 @@ func (a *AttentionLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 	}
 	y := p.raw(batch, n).Mul(o, a.Wo.Value)
 	if a.Bo != nil {
-		y.Add(y, a.Bo.Value)
+		addBias(y, a.Bo)
 	}
 	return y
 }
