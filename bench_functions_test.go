@@ -53,7 +53,7 @@ func BenchmarkFunctions(b *testing.B) {
 		{"gelu-grad", func(y, x []float64) { vgeluGrad(y, d[:len(x)], x) }, -5, 5},
 		{"relu", vrelu, -5, 5},
 		{"relu-math", each(func(x float64) float64 { return math.Max(x, 0) }), -5, 5},
-		{"softmax", func(y, x []float64) { softmaxRow(y, x) }, -5, 5},
+		{"softmax", func(y, x []float64) { softmax(y, x) }, -5, 5},
 		{"sum", func(y, x []float64) { y[0] = vsum(x) }, -5, 5},
 		{"dot", func(y, x []float64) { y[0] = vdot(x, x) }, -5, 5},
 		{"max", func(y, x []float64) { y[0] = vmax(x) }, -5, 5},

@@ -398,21 +398,12 @@ func vsumrows(s, x []float64) {
 	}
 }
 
-// softmaxRow sets y to the softmax of x, yⱼ = e^(xⱼ−m)/Σₖ e^(xₖ−m) with
-// m = maxₖ xₖ, and returns log Σₖ e^xₖ.
+// softmax sets y to the softmax of x, yⱼ = e^(xⱼ−m)/s, and returns m = maxₖ xₖ and
+// s = Σₖ e^(xₖ−m).
 //
-// A NaN in x makes all of y and the result NaN. A largest element of +Inf, or
-// a row of nothing but -Inf, has no softmax: y is all NaN and the result is the
-// largest element. An empty row gives -Inf.
-func softmaxRow(y, x []float64) (logSumExp float64) {
-	m, s := softmax(y, x)
-	if math.IsInf(m, 0) {
-		return m
-	}
-	return m + log(s)
-}
-
-// softmax sets y to yⱼ = e^(xⱼ−m)/s, and returns m = maxₖ xₖ and s = Σₖ e^(xₖ−m).
+// A NaN in x makes all of y and the results NaN. A largest element of +Inf, or
+// a row of nothing but -Inf, has no softmax: y is all NaN and m is the largest
+// element, as it is of an empty row: -Inf.
 func softmax(y, x []float64) (m, s float64) {
 	m = vmax(x)
 	vexpShift(y, -m, x)

@@ -361,7 +361,7 @@ func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
 	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
 	if d.B != nil {
-		addBias(y, d.B)
+		addBias(y, d.B.Value.Data)
 	}
 	p.Push(x)
 	return p.Reshape(y, y.Rows/d.steps, d.steps*d.Out)
@@ -372,7 +372,10 @@ func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
 	z := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
-	t := biasTask{z: z, bias: d.B, gelu: true}
+	t := biasTask{z: z, gelu: true}
+	if d.B != nil {
+		t.bias = d.B.Value.Data
+	}
 	if p.Training() {
 		t.y = p.raw(z.Rows, z.Cols)
 	}
@@ -386,9 +389,9 @@ func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 }
 
 // addBias adds the bias b to every row of z.
-func addBias(z *Matrix, b *Param) {
+func addBias(z *Matrix, b []float64) {
 	if len(z.Data) < 2*elementPart {
-		vaddrow(z.Data, z.Data, b.Value.Data)
+		vaddrow(z.Data, z.Data, b)
 		return
 	}
 	biasTask{z: z, bias: b}.parallel()
@@ -398,7 +401,7 @@ func addBias(z *Matrix, b *Param) {
 // sets z to GELU(z), or y to that and z to the derivative.
 type biasTask struct {
 	z, y *Matrix
-	bias *Param
+	bias []float64
 	gelu bool
 }
 
@@ -419,7 +422,7 @@ func (t *biasTask) run(lo, hi int) {
 		from, to := lo*n, min(lo+step, hi)*n
 		z := t.z.Data[from:to]
 		if t.bias != nil {
-			vaddrow(z, z, t.bias.Value.Data)
+			vaddrow(z, z, t.bias)
 		}
 		switch {
 		case !t.gelu:
