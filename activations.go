@@ -55,7 +55,8 @@ const (
 )
 
 // activations has a line for each constant. A derivative is computed from x or
-// from y = f(x): Forward saves that one and no other matrix.
+// from y = f(x): Forward saves that one and no other matrix. That of GELU costs
+// little beside y, so Forward computes it, and saves it as v.
 var activations = [...]struct {
 	name     string
 	forward  func(y, x []float64)      // y = f(x)
@@ -67,7 +68,7 @@ var activations = [...]struct {
 	LeakyReLU:   {"LeakyReLU", leakyForward, leakyBackward, false},
 	ELU:         {"ELU", eluForward, eluBackward, false},
 	SELU:        {"SELU", seluForward, seluBackward, false},
-	GELU:        {"GELU", vgelu, vgeluGrad, true},
+	GELU:        {"GELU", vgelu, vmul, true},
 	SiLU:        {"SiLU", siluForward, siluBackward, true},
 	Mish:        {"Mish", mishForward, mishBackward, true},
 	Softplus:    {"Softplus", vsoftplus, softplusBackward, true},
@@ -126,7 +127,13 @@ func (a Activation) Forward(p *Pass, x *Matrix) *Matrix {
 	}
 	f := &activations[a]
 	y := p.raw(x.Rows, x.Cols)
-	activationTask{forward: f.forward, z: y.Data, x: x.Data}.parallel()
+	if a == GELU && p.Training() {
+		d := p.raw(x.Rows, x.Cols)
+		elementTask{three: vgeluGrad, a: y.Data, b: d.Data, c: x.Data}.parallel()
+		p.Push(d)
+		return y
+	}
+	elementTask{two: f.forward, a: y.Data, b: x.Data}.parallel()
 	if f.fromX {
 		p.Push(x)
 	} else {
@@ -163,35 +170,35 @@ func (a Activation) Backward(p *Pass, dy *Matrix) *Matrix {
 		return dy
 	}
 	v, dx := p.Pop(), p.raw(dy.Rows, dy.Cols)
-	activationTask{backward: activations[a].backward, z: dx.Data, x: v.Data, dy: dy.Data}.parallel()
+	elementTask{three: activations[a].backward, a: dx.Data, b: v.Data, c: dy.Data}.parallel()
 	return dx
 }
 
-// An activationTask is a loop over values.
-type activationTask struct {
-	forward  func(y, x []float64)
-	backward func(dx, v, dy []float64) // if forward is nil
-	z, x, dy []float64
+// An elementTask is a loop over the elements of two or three slices.
+type elementTask struct {
+	two     func(a, b []float64)
+	three   func(a, b, c []float64) // if two is nil
+	a, b, c []float64
 }
 
-var activationTasks freelist[activationTask]
+var elementTasks freelist[elementTask]
 
-// activationPart is the number of values that are worth handing to a goroutine.
-const activationPart = 1 << 13
+// elementPart is the number of elements that are worth handing to a goroutine.
+const elementPart = 1 << 13
 
-func (t activationTask) parallel() {
-	s := activationTasks.get()
+func (t elementTask) parallel() {
+	s := elementTasks.get()
 	*s = t
-	parallel(len(t.z), activationPart, s)
-	*s = activationTask{}
-	activationTasks.put(s)
+	parallel(len(t.a), elementPart, s)
+	*s = elementTask{}
+	elementTasks.put(s)
 }
 
-func (t *activationTask) run(lo, hi int) {
-	if t.forward != nil {
-		t.forward(t.z[lo:hi], t.x[lo:hi])
+func (t *elementTask) run(lo, hi int) {
+	if t.two != nil {
+		t.two(t.a[lo:hi], t.b[lo:hi])
 	} else {
-		t.backward(t.z[lo:hi], t.x[lo:hi], t.dy[lo:hi])
+		t.three(t.a[lo:hi], t.b[lo:hi], t.c[lo:hi])
 	}
 }
 

@@ -85,7 +85,7 @@ func (t *attendTask) forward(b, h int, scratch *Matrix) {
 		for i := range rows {
 			row, n := w[i*ld:][:ld], t.seen(lo+i)
 			if t.padding == nil {
-				softmaxRow(row[:n], row[:n])
+				softmax(row[:n], row[:n])
 			} else {
 				softmaxAmong(row[:n], t.padding[b*t.padded:])
 			}
@@ -99,8 +99,15 @@ func (t *attendTask) forward(b, h int, scratch *Matrix) {
 		// A weight of 0 would do for keys that a query does not see, but not for
 		// all their values, and not for the bits of a step by itself: 0·Inf is NaN.
 		gemm(false, false, rows, d, lo, w, ld, v, t.v.step, o, t.o.step, false)
-		for i := range rows {
-			gemm(false, false, 1, d, i+1, w[i*ld+lo:], ld, t.v.from(b, lo, at), t.v.step, o[i*t.o.step:], t.o.step, true)
+		for i := 0; i < rows; i += 4 {
+			// Four queries see the first of their keys together.
+			gemm(false, false, min(4, rows-i), d, i+1, w[i*ld+lo:], ld, t.v.from(b, lo, at), t.v.step, o[i*t.o.step:], t.o.step, true)
+			for j := i + 1; j < min(i+4, rows); j++ {
+				oj := o[j*t.o.step:][:d]
+				for k := i + 1; k <= j; k++ {
+					vaxpy(oj, oj, w[j*ld+lo+k], t.v.from(b, lo+k, at)[:d])
+				}
+			}
 		}
 	}
 }
@@ -115,7 +122,7 @@ func softmaxAmong(x, padding []float64) {
 			n++
 		}
 	}
-	softmaxRow(x[:n], x[:n])
+	softmax(x[:n], x[:n])
 	for j := len(x) - 1; j >= 0; j-- {
 		if padding[j] != 0 {
 			x[j] = 0
@@ -130,6 +137,10 @@ func (t *attendTask) backward(b, h int, scratch *Matrix) {
 	d, at, ld := t.width, h*t.width, t.keys
 	k, v := t.k.from(b, 0, at), t.v.from(b, 0, at)
 	dk, dv := t.dk.from(b, 0, at), t.dv.from(b, 0, at)
+	for j := range t.keys {
+		clear(dk[j*t.dk.step:][:d])
+		clear(dv[j*t.dv.step:][:d])
+	}
 	for lo := 0; lo < t.queries; lo += attendRows {
 		rows := min(attendRows, t.queries-lo)
 		seen := t.seen(lo + rows - 1)

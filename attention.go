@@ -237,7 +237,7 @@ func (a *AttentionLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	t.start()
 	y := p.raw(o.Rows, a.n).Mul(o, a.Wo.Value)
 	if a.Bo != nil {
-		y.Add(y, a.Bo.Value)
+		addBias(y, a.Bo.Value.Data)
 	}
 	return p.Reshape(y, batch, queries*a.n)
 }
@@ -260,8 +260,8 @@ func (a *AttentionLayer) project(p *Pass, xq, xk *Matrix) (q, kv *Matrix) {
 	gemm(false, false, xk.Rows, 2*n, n, xk.Data, n, w[n:], 3*n, kv.Data, 2*n, false)
 	if a.Bqkv != nil {
 		b := a.Bqkv.Value.Data
-		vaddrow(q.Data, q.Data, b[:n])
-		vaddrow(kv.Data, kv.Data, b[n:])
+		addBias(q, b[:n])
+		addBias(kv, b[n:])
 	}
 	vscale(q.Data, a.scale(), q.Data)
 	return q, kv
@@ -307,7 +307,7 @@ func (a *AttentionLayer) back(p *Pass, dy *Matrix) (dq, dkv *Matrix) {
 	}
 	do := p.raw(dy.Rows, n).MulT(dy, a.Wo.Value)
 
-	dq, dkv = p.raw(q.Rows, n), p.New(kv.Rows, 2*n)
+	dq, dkv = p.raw(q.Rows, n), p.raw(kv.Rows, 2*n)
 	t := a.task(batch, queries, keys, q, kv)
 	t.causal, t.weights, t.back = a.Causal, weights.Data, true
 	t.o = sequences{do.Data, n, queries * n}
@@ -412,7 +412,7 @@ func (a *AttentionLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 	}
 	y := p.raw(batch, n).Mul(o, a.Wo.Value)
 	if a.Bo != nil {
-		y.Add(y, a.Bo.Value)
+		addBias(y, a.Bo.Value.Data)
 	}
 	return y
 }

@@ -49,7 +49,7 @@ func (r *ResidualLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 func (r *ResidualLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	body := r.Body.Forward(p, x)
 	short := r.Shortcut.Forward(p, x)
-	return p.raw(body.Rows, body.Cols).Add(short, body)
+	return p.sum(short, body)
 }
 
 // Backward: x reaches y on two ways, and a sum passes its gradient to each term,
@@ -58,7 +58,17 @@ func (r *ResidualLayer) Forward(p *Pass, x *Matrix) *Matrix {
 func (r *ResidualLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 	short := r.Shortcut.Backward(p, dy)
 	body := r.Body.Backward(p, dy)
-	return p.raw(short.Rows, short.Cols).Add(short, body)
+	return p.sum(short, body)
+}
+
+// sum returns x + y, of the same shape.
+func (p *Pass) sum(x, y *Matrix) *Matrix {
+	if x.Rows != y.Rows || x.Cols != y.Cols {
+		mismatch("Residual", x, y)
+	}
+	z := p.raw(x.Rows, x.Cols)
+	elementTask{three: vadd, a: z.Data, b: x.Data, c: y.Data}.parallel()
+	return z
 }
 
 func (r *ResidualLayer) Params() []*Param {

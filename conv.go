@@ -221,8 +221,13 @@ func convParams(w, b *Param) []*Param {
 }
 
 // forwardActivated is a.Forward after l.Forward if l is a convolution and Backward
-// of a needs only the output; otherwise it returns nil.
+// of a needs only the output, or if l is Dense and a is GELU; otherwise it returns nil.
 func forwardActivated(p *Pass, l Layer, a Activation, x *Matrix) (y *Matrix) {
+	if a == GELU {
+		if d, ok := l.(*DenseLayer); ok && d.W != nil {
+			return d.forwardGELU(p, x)
+		}
+	}
 	f := a.inPlace()
 	if f == nil {
 		return nil

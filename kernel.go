@@ -91,6 +91,9 @@ func vaxpy(z, x []float64, s float64, y []float64) {
 // vfma sets z = x·y + w with one rounding: fma(x, y, w).
 func vfma(z, x, y, w []float64) {
 	z, y, w = z[:len(x)], y[:len(x)], w[:len(x)]
+	if vfmaFast(z, x, y, w) {
+		return
+	}
 	for i, v := range x {
 		z[i] = math.FMA(v, y[i], w[i])
 	}
@@ -184,14 +187,16 @@ func vgelu(y, x []float64) {
 	}
 }
 
-// vgeluGrad sets dx = dy·geluGrad(x).
-func vgeluGrad(dx, x, dy []float64) {
-	dx, dy = dx[:len(x)], dy[:len(x)]
-	if vgeluGradFast(dx, x, dy) {
+// vgeluGrad sets y = gelu(x) and d = geluGrad(x), which have much in common.
+// One of y and d may be x.
+func vgeluGrad(y, d, x []float64) {
+	y, d = y[:len(x)], d[:len(x)]
+	if vgeluGradFast(y, d, x) {
 		return
 	}
 	for i, v := range x {
-		dx[i] = dy[i] * geluGrad(v)
+		c, kf, e, el, m, ml := geluParts(v)
+		y[i], d[i] = geluValue(v, c, kf, e, el, m, ml), geluSlope(v, c, kf, e, el, m, ml)
 	}
 }
 
@@ -393,21 +398,12 @@ func vsumrows(s, x []float64) {
 	}
 }
 
-// softmaxRow sets y to the softmax of x, yⱼ = e^(xⱼ−m)/Σₖ e^(xₖ−m) with
-// m = maxₖ xₖ, and returns log Σₖ e^xₖ.
+// softmax sets y to the softmax of x, yⱼ = e^(xⱼ−m)/s, and returns m = maxₖ xₖ and
+// s = Σₖ e^(xₖ−m).
 //
-// A NaN in x makes all of y and the result NaN. A largest element of +Inf, or
-// a row of nothing but -Inf, has no softmax: y is all NaN and the result is the
-// largest element. An empty row gives -Inf.
-func softmaxRow(y, x []float64) (logSumExp float64) {
-	m, s := softmax(y, x)
-	if math.IsInf(m, 0) {
-		return m
-	}
-	return m + log(s)
-}
-
-// softmax sets y to yⱼ = e^(xⱼ−m)/s, and returns m = maxₖ xₖ and s = Σₖ e^(xₖ−m).
+// A NaN in x makes all of y and the results NaN. A largest element of +Inf, or
+// a row of nothing but -Inf, has no softmax: y is all NaN and m is the largest
+// element, as it is of an empty row: -Inf.
 func softmax(y, x []float64) (m, s float64) {
 	m = vmax(x)
 	vexpShift(y, -m, x)

@@ -239,17 +239,29 @@ func vsigmoidGradFast(dx, y, dy []float64) bool {
 	return true
 }
 
-func vgeluGradFast(dx, x, dy []float64) bool {
+func vgeluGradFast(y, d, x []float64) bool {
 	if !useAVX2 || len(x) < 8 {
 		return false
 	}
+	if useAVX512 {
+		return vgeluGradParts(y, d, x)
+	}
 	for i := 0; i < len(x); i += atOnce {
 		j := min(i+atOnce, len(x))
-		if useAVX512 {
-			vgeluGradAVX512(dx[i:j], x[i:j], dy[i:j])
-		} else {
-			vgeluGradAVX2(dx[i:j], x[i:j], dy[i:j])
-		}
+		vgeluGradAVX2(y[i:j], d[i:j], x[i:j])
+	}
+	return true
+}
+
+// vgeluGradParts is vgeluGradFast by routines for the two results.
+func vgeluGradParts(y, d, x []float64) bool {
+	var xs, ones [256]float64
+	fill(ones[:], 1)
+	for i := 0; i < len(x); i += len(xs) {
+		j := min(i+len(xs), len(x))
+		n := copy(xs[:], x[i:j]) // y or d may be x
+		vgeluAVX512(y[i:j], xs[:n])
+		vgeluGradAVX512(d[i:j], xs[:n], ones[:n])
 	}
 	return true
 }
@@ -295,6 +307,17 @@ func vaxpyFast(z, x []float64, s float64, y []float64) bool {
 		} else {
 			vaxpyAVX2(z[i:j], x[i:j], s, y[i:j])
 		}
+	}
+	return true
+}
+
+func vfmaFast(z, x, y, w []float64) bool {
+	if !useAVX2 || len(x) < 8 {
+		return false
+	}
+	for i := 0; i < len(x); i += atOnce {
+		j := min(i+atOnce, len(x))
+		vfmaAVX2(z[i:j], x[i:j], y[i:j], w[i:j])
 	}
 	return true
 }
@@ -483,7 +506,7 @@ func vsigmoidGradAVX512(dx, y, dy []float64)
 //go:noescape
 func vsigmoidGradAVX2(dx, y, dy []float64)
 
-// vgeluGradAVX512 and vgeluGradAVX2 do
+// vgeluGradAVX512 does
 //
 //	for i := range x {
 //		dx[i] = dy[i] * geluGrad(x[i])
@@ -492,8 +515,14 @@ func vsigmoidGradAVX2(dx, y, dy []float64)
 //go:noescape
 func vgeluGradAVX512(dx, x, dy []float64)
 
+// vgeluGradAVX2 does
+//
+//	for i, v := range x {
+//		y[i], d[i] = gelu(v), geluGrad(v)
+//	}
+//
 //go:noescape
-func vgeluGradAVX2(dx, x, dy []float64)
+func vgeluGradAVX2(y, d, x []float64)
 
 // vshiftAVX512 and vshiftAVX2 do
 //
@@ -530,3 +559,12 @@ func vaxpyAVX512(z, x []float64, s float64, y []float64)
 
 //go:noescape
 func vaxpyAVX2(z, x []float64, s float64, y []float64)
+
+// vfmaAVX2 does, also where there is AVX-512,
+//
+//	for i := range x {
+//		z[i] = math.FMA(x[i], y[i], w[i])
+//	}
+//
+//go:noescape
+func vfmaAVX2(z, x, y, w []float64)

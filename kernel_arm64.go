@@ -189,4 +189,5 @@ func vtanhGradFast(dx, y, dy []float64) bool                                  { 
 func vsigmoidGradFast(dx, y, dy []float64) bool                               { return false }
 func dropMaskFast(m []float64, drop uint64, keep float64, key uint64) bool    { return false }
 func vgeluFast(y, x []float64) bool                                           { return false }
-func vgeluGradFast(dx, x, dy []float64) bool                                  { return false }
+func vgeluGradFast(y, d, x []float64) bool                                    { return false }
+func vfmaFast(z, x, y, w []float64) bool                                      { return false }

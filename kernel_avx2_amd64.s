@@ -184,6 +184,54 @@ TEXT ·vsigmoidGradAVX2(SB), NOSPLIT, $0-72
 	EACH2(SIGMOIDGRAD)
 	RET
 
+// func vfmaAVX2(z, x, y, w []float64)
+//
+// EACH2 with a third source, in DX.
+TEXT ·vfmaAVX2(SB), NOSPLIT, $0-96
+	MOVQ z_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	MOVQ y_base+48(FP), BX
+	MOVQ w_base+72(FP), DX
+	SUBQ $8, CX
+	JLT  tail
+
+loop:
+	// z[i] = FMA(x[i], y[i], w[i]), eight at a time
+	VMOVUPD     (SI), Y0
+	VMOVUPD     32(SI), Y7
+	VMOVUPD     (BX), Y1
+	VMOVUPD     32(BX), Y8
+	VFMADD213PD (DX), Y1, Y0
+	VFMADD213PD 32(DX), Y8, Y7
+	VMOVUPD     Y0, (DI)
+	VMOVUPD     Y7, 32(DI)
+	ADDQ        $64, SI
+	ADDQ        $64, BX
+	ADDQ        $64, DX
+	ADDQ        $64, DI
+	SUBQ        $8, CX
+	JGE         loop
+
+tail:
+	ADDQ        $8, CX
+	JEQ         done
+	LAST8
+	VMASKMOVPD  (SI), Y14, Y0
+	VMASKMOVPD  32(SI), Y15, Y7
+	VMASKMOVPD  (BX), Y14, Y1
+	VMASKMOVPD  32(BX), Y15, Y8
+	VMASKMOVPD  (DX), Y14, Y2
+	VMASKMOVPD  32(DX), Y15, Y9
+	VFMADD213PD Y2, Y1, Y0
+	VFMADD213PD Y9, Y8, Y7
+	VMASKMOVPD  Y0, Y14, (DI)
+	VMASKMOVPD  Y7, Y15, 32(DI)
+
+done:
+	VZEROUPPER
+	RET
+
 #define SHIFT(X, A, B, C, D, E, G) VADDPD Y13, X, X
 #define SCALE(X, A, B, C, D, E, G) VMULPD Y13, X, X
 #define SQRT(X, A, B, C, D, E, G)  VSQRTPD X, X

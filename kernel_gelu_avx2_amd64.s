@@ -4,15 +4,16 @@
 // by exactly the operations of the Go functions, whose names for things stand
 // beside the instructions.
 //
-//	DI      where results go
-//	SI BX   x, dy
+//	DI BX   where results go, the derivatives
+//	SI      x
 //	CX      elements left
 //	R8      constants
 //	Y0      x, and the result
 //	Y1 Y4   c = clamp40(x), a = |c|
 //	Y5–Y7   kf, e, el: exp(-c²/2) = (e + el)·2ᵏ
 //	Y8 Y9   m, ml: Mills' ratio m + ml of a
-//	Y2 Y3 Y10–Y13  what comes and goes
+//	Y14     mask; or a factor of 2ᵏ, as is Y5
+//	Y2 Y3 Y10–Y13 Y15  what comes and goes
 
 #include "textflag.h"
 #include "go_asm.h"
@@ -145,11 +146,27 @@
 	VPADDQ constants_one(R8), Y5, Y5 \
 	VMULPD Y5, Y2, Y2
 
-// GELU is gelu.
-#define GELU \
-	CLAMP                                           \
-	EXPPAIR                                         \
-	MILLS                                           \
+// FACTORS sets Y14 and Y5 to the factors of SCALE2, which SCALED uses.
+#define FACTORS \
+	VPSRLQ $1, Y5, Y14                 \
+	VPSUBQ Y14, Y5, Y5                 \
+	VPSLLQ $52, Y14, Y14               \
+	VPADDQ constants_one(R8), Y14, Y14 \
+	VPSLLQ $52, Y5, Y5                 \
+	VPADDQ constants_one(R8), Y5, Y5
+
+#define SCALED \
+	VMULPD Y14, Y2, Y2 \
+	VMULPD Y5, Y2, Y2
+
+// PARTS is geluParts.
+#define PARTS \
+	CLAMP   \
+	EXPPAIR \
+	MILLS
+
+// VALUE is geluValue, into Z, which may be Y0. SCALE scales.
+#define VALUE(SCALE, Z) \
 	VMULPD       Y8, Y6, Y10                        \ // hi = e*m
 	VMOVAPD      Y6, Y11                            \
 	VFMSUB213PD  Y10, Y8, Y11                       \
@@ -161,20 +178,17 @@
 	VFMADD231PD  Y10, Y1, Y2                        \ // else FMA(c, hi, c*lo)
 	VCMPPD       $0x1e, constants_zero(R8), Y0, Y13 \ // x > 0
 	VBLENDVPD    Y13, Y12, Y2, Y2                   \
-	SCALE2                                          \
+	SCALE                                           \
 	VMOVAPD      Y0, Y3                             \
 	VFNMADD231PD Y2, Y1, Y3                         \ // FMA(-c, t, x)
 	VBROADCASTSD constants_signBit(R8), Y10         \
-	VANDPD       Y10, Y0, Y0                        \
+	VANDPD       Y10, Y0, Z                         \
 	VANDNPD      Y2, Y10, Y2                        \
-	VORPD        Y2, Y0, Y0                         \ // t with the sign of x
-	VBLENDVPD    Y13, Y3, Y0, Y0
+	VORPD        Y2, Z, Z                           \ // t with the sign of x
+	VBLENDVPD    Y13, Y3, Z, Z
 
-// GELUGRAD is geluGrad.
-#define GELUGRAD \
-	CLAMP                                           \
-	EXPPAIR                                         \
-	MILLS                                           \
+// SLOPE is geluSlope, into Y0.
+#define SLOPE(SCALE) \
 	VMULPD       constants_rsqrt2pi(R8), Y4, Y10    \ // w
 	VBROADCASTSD constants_rsqrt2pi(R8), Y11        \
 	VFMSUB213PD  Y10, Y4, Y11                       \
@@ -191,11 +205,23 @@
 	VMULPD       Y12, Y7, Y2                        \
 	VFMADD231PD  Y10, Y6, Y2                        \
 	VFMADD231PD  Y12, Y6, Y2                        \
-	SCALE2                                          \ // g
+	SCALE                                           \ // g
 	VCMPPD       $0x1e, constants_zero(R8), Y0, Y13 \ // x > 0
 	VBROADCASTSD constants_one(R8), Y3              \
 	VSUBPD       Y2, Y3, Y3                         \ // 1 - g
 	VBLENDVPD    Y13, Y3, Y2, Y0
+
+// GELU is gelu, into Y0.
+#define GELU \
+	PARTS            \
+	VALUE(SCALE2, Y0)
+
+// GELUGRAD is gelu into Y15 and geluGrad into Y0.
+#define GELUGRAD \
+	PARTS              \
+	FACTORS            \
+	VALUE(SCALED, Y15) \
+	SLOPE(SCALED)
 
 // func vgeluAVX2(y, x []float64)
 TEXT ·vgeluAVX2(SB), NOSPLIT, $0-48
@@ -229,12 +255,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func vgeluGradAVX2(dx, x, dy []float64)
+// func vgeluGradAVX2(y, d, x []float64)
 TEXT ·vgeluGradAVX2(SB), NOSPLIT, $0-72
-	MOVQ dx_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
-	MOVQ x_len+32(FP), CX
-	MOVQ dy_base+48(FP), BX
+	MOVQ y_base+0(FP), DI
+	MOVQ d_base+24(FP), BX
+	MOVQ x_base+48(FP), SI
+	MOVQ x_len+56(FP), CX
 	LEAQ ·vectors(SB), R8
 	SUBQ $4, CX
 	JLT  tail
@@ -242,11 +268,11 @@ TEXT ·vgeluGradAVX2(SB), NOSPLIT, $0-72
 loop:
 	VMOVUPD (SI), Y0
 	GELUGRAD
-	VMULPD  (BX), Y0, Y0
-	ADDQ    $32, BX
-	VMOVUPD Y0, (DI)
+	VMOVUPD Y15, (DI)
+	VMOVUPD Y0, (BX)
 	ADDQ    $32, SI
 	ADDQ    $32, DI
+	ADDQ    $32, BX
 	SUBQ    $4, CX
 	JGE     loop
 
@@ -258,9 +284,9 @@ tail:
 	VMOVUPD    64(AX)(CX*8), Y14
 	VMASKMOVPD (SI), Y14, Y0
 	GELUGRAD
-	VMASKMOVPD (BX), Y14, Y1
-	VMULPD     Y1, Y0, Y0
-	VMASKMOVPD Y0, Y14, (DI)
+	VMOVUPD    64(AX)(CX*8), Y14
+	VMASKMOVPD Y15, Y14, (DI)
+	VMASKMOVPD Y0, Y14, (BX)
 
 done:
 	VZEROUPPER

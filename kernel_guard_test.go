@@ -21,6 +21,7 @@ func TestKernelsGuarded(t *testing.T) {
 				vshift(y, 1, x)
 				vscale(y, 2, x)
 				vaxpy(z, x, 2, y)
+				vfma(z, x, y, w)
 				vsum(x)
 				vdot(x, y)
 				vmax(x)

@@ -83,7 +83,11 @@ func vsumrowsFast(s, x []float64) bool {
 	if !useAVX2 || len(x) < 8 || len(s) == 1 {
 		return false
 	}
-	step := max(atOnce/len(s), 1) * len(s)
+	rows := max(atOnce/len(s), 1)
+	if len(s) >= 128 && !useAVX512 {
+		rows = min(rows, 8) // memory is read nearly from end to end
+	}
+	step := rows * len(s)
 	for i := 0; i < len(x); i += step {
 		j := min(i+step, len(x))
 		if useAVX512 {

@@ -112,9 +112,9 @@ func testSliceArithmetic(t *testing.T) {
 		{"vdiv", vdiv, func(x, y float64) float64 { return x / y }},
 		{"vaxpy", func(z, x, y []float64) { vaxpy(z, x, 0.3, y) }, func(x, y float64) float64 { return math.FMA(0.3, y, x) }},
 		{"vfma", func(z, x, y []float64) { vfma(z, x, y, x) }, func(x, y float64) float64 { return math.FMA(x, y, x) }},
+		{"vfma", func(z, x, y []float64) { vfma(z, x, x, y) }, func(x, y float64) float64 { return math.FMA(x, x, y) }},
 		{"vtanhGrad", vtanhGrad, func(y, dy float64) float64 { return dy * math.FMA(-y, y, 1) }},
 		{"vsigmoidGrad", vsigmoidGrad, func(y, dy float64) float64 { return dy * (y * (1 - y)) }},
-		{"vgeluGrad", vgeluGrad, func(x, dy float64) float64 { return dy * geluGrad(x) }},
 		{"vreluGrad", vreluGrad, func(x, y float64) float64 {
 			if x <= 0 {
 				return 0
@@ -144,14 +144,34 @@ func testSliceArithmetic(t *testing.T) {
 	}
 }
 
+// The value and the derivative of GELU, also where one of them takes the place of x.
+func TestGELUGradSlice(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(21, 22))
+		for _, n := range kernelSizes() {
+			x := wild(rng, n, true)
+			value, grad := make([]float64, n), make([]float64, n)
+			for i, v := range x {
+				value[i], grad[i] = gelu(v), geluGrad(v)
+			}
+			for place := range 3 {
+				y, doneY := fenced(t, x)
+				d, doneD := fenced(t, x)
+				vgeluGrad(y, d, [][]float64{x, y, d}[place])
+				checkBits(t, "value", y, value)
+				checkBits(t, "derivative", d, grad)
+				doneY()
+				doneD()
+			}
+		}
+	})
+}
+
 // The functions of slices on the points at which the functions are tested.
 func TestSlicePoints(t *testing.T) {
 	slices := map[string]func(y, x []float64){"exp": vexp, "log": vlog, "tanh": vtanh, "sigmoid": vsigmoid, "softplus": vsoftplus, "gelu": vgelu,
 		"geluGrad": func(y, x []float64) {
-			for i := range y {
-				y[i] = 1
-			}
-			vgeluGrad(y, x, y)
+			vgeluGrad(make([]float64, len(x)), y, x)
 		}}
 	kernelSets(t, func(t *testing.T) {
 		for _, c := range unaryFuncs {
@@ -309,6 +329,15 @@ func testReLUSpecials(t *testing.T) {
 }
 
 func TestSoftmaxRow(t *testing.T) { kernelSets(t, testSoftmaxRow) }
+
+// softmaxRow is softmax that returns log Σₖ e^xₖ.
+func softmaxRow(y, x []float64) float64 {
+	m, s := softmax(y, x)
+	if math.IsInf(m, 0) {
+		return m
+	}
+	return m + log(s)
+}
 
 func testSoftmaxRow(t *testing.T) {
 	for _, c := range []struct {

@@ -225,8 +225,9 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	return in, nil
 }
 
-// Forward applies the layers from the first to the last. A convolution applies the
-// activation after it to each part of its output while that is in the cache.
+// Forward applies the layers from the first to the last. A convolution, and Dense if
+// GELU follows, applies the activation after it to each part of its output while
+// that is in the cache.
 func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 	for i := 0; i < len(ls); i++ {
 		if i+1 < len(ls) {
@@ -360,10 +361,77 @@ func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
 	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
 	if d.B != nil {
-		y.Add(y, d.B.Value)
+		addBias(y, d.B.Value.Data)
 	}
 	p.Push(x)
 	return p.Reshape(y, y.Rows/d.steps, d.steps*d.Out)
+}
+
+// forwardGELU is the Forward of GELU after that of d. It goes through the product
+// once, and leaves the derivative of GELU there.
+func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
+	x = p.Reshape(x, x.Rows*d.steps, d.in)
+	z := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
+	t := biasTask{z: z, gelu: true}
+	if d.B != nil {
+		t.bias = d.B.Value.Data
+	}
+	if p.Training() {
+		t.y = p.raw(z.Rows, z.Cols)
+	}
+	t.parallel()
+	y := z
+	if t.y != nil {
+		y = p.Reshape(t.y, z.Rows/d.steps, d.steps*d.Out)
+		p.Push(x, p.Reshape(z, y.Rows, y.Cols))
+	}
+	return p.Reshape(y, z.Rows/d.steps, d.steps*d.Out)
+}
+
+// addBias adds the bias b to every row of z.
+func addBias(z *Matrix, b []float64) {
+	if len(z.Data) < 2*elementPart {
+		vaddrow(z.Data, z.Data, b)
+		return
+	}
+	biasTask{z: z, bias: b}.parallel()
+}
+
+// A biasTask adds a bias, if there is one, to the rows of z, and then, if gelu is set,
+// sets z to GELU(z), or y to that and z to the derivative.
+type biasTask struct {
+	z, y *Matrix
+	bias []float64
+	gelu bool
+}
+
+var biasTasks freelist[biasTask]
+
+func (t biasTask) parallel() {
+	s := biasTasks.get()
+	*s = t
+	parallel(t.z.Rows, ceilDiv(elementPart, max(t.z.Cols, 1)), s)
+	*s = biasTask{}
+	biasTasks.put(s)
+}
+
+func (t *biasTask) run(lo, hi int) {
+	n := t.z.Cols
+	step := ceilDiv(1024, max(n, 1)) // rows that fit in the first cache
+	for ; lo < hi; lo += step {
+		from, to := lo*n, min(lo+step, hi)*n
+		z := t.z.Data[from:to]
+		if t.bias != nil {
+			vaddrow(z, z, t.bias)
+		}
+		switch {
+		case !t.gelu:
+		case t.y == nil:
+			vgelu(z, z)
+		default:
+			vgeluGrad(t.y.Data[from:to], z, z)
+		}
+	}
 }
 
 // Backward follows from yᵢⱼ = Σₖ xᵢₖ·Wₖⱼ + bⱼ:

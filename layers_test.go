@@ -235,3 +235,47 @@ func TestLayerAllocs(t *testing.T) {
 		}
 	}
 }
+
+// Dense and the GELU after it in one go, and a large bias in parts, have the bits of
+// one operation after the other.
+func TestDenseActivated(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		splitLoops(t, 3)
+		rng := testRand()
+		for _, c := range []struct {
+			rows, steps, out int
+			noBias           bool
+		}{{1, 1, 1, false}, {5, 1, 7, true}, {3, 2, 9, false}, {40, 3, 512, false}, {33, 1, 513, true}, {70, 1, 300, false}, {2, 1, 1030, false}, {0, 1, 3, false}} {
+			d := &DenseLayer{Out: c.out, NoBias: c.noBias}
+			if _, err := d.Build(Shape{c.steps, 6}, rng); err != nil {
+				t.Fatal(err)
+			}
+			if d.B != nil {
+				d.B.Value.FillNormal(rng, 0, 1)
+			}
+			x, dy := randomMatrix(rng, c.rows, c.steps*6), randomMatrix(rng, c.rows, c.steps*c.out)
+			z := new(Matrix).Mul(x.Reshape(c.rows*c.steps, 6), d.W.Value)
+			if d.B != nil {
+				z.Add(z, d.B.Value)
+			}
+			if y := predict(d, x); !sameBits(y.Data, z.Data) {
+				t.Errorf("%+v: Dense has other bits than x·W + b", c)
+			}
+			y, dx := trip(Layers{d, GELU}, x, dy)
+			got := append(append(append([]float64(nil), y.Data...), dx.Data...), d.W.Grad.Data...)
+			y, dx = trip(Layers{d, Identity, GELU}, x, dy)
+			want := append(append(append([]float64(nil), y.Data...), dx.Data...), d.W.Grad.Data...)
+			if !sameBits(got, want) {
+				t.Errorf("%+v: Dense and GELU have other bits than one after the other", c)
+			}
+			for i, v := range z.Data {
+				if !sameNumber(y.Data[i], gelu(v)) {
+					t.Fatalf("%+v: GELU(%v) = %v, want %v", c, v, y.Data[i], gelu(v))
+				}
+			}
+			if p := predict(Layers{d, GELU}, x); !sameBits(p.Data, y.Data) {
+				t.Errorf("%+v: Dense and GELU give other values in prediction", c)
+			}
+		}
+	})
+}

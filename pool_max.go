@@ -98,7 +98,7 @@ func backwardPooledReLU(p *Pass, l Layer, dy *Matrix) *Matrix {
 	}
 	arg, y, d := p.Pop(), p.Pop(), p.raw(dy.Rows, dy.Cols)
 	p.Pop() // ReLU's y
-	activationTask{backward: vreluGrad, z: d.Data, x: y.Data, dy: dy.Data}.parallel()
+	elementTask{three: vreluGrad, a: d.Data, b: y.Data, c: dy.Data}.parallel()
 	return g.maxSpread(p, d, arg)
 }
 

@@ -342,9 +342,14 @@ func mills(x, xl float64) (m, ml float64) {
 func tail(x, xl, h, hl float64) (kf, hi, lo float64) {
 	kf, e, el := expPair(-h, -hl)
 	m, ml := mills(x, xl)
-	hi = float64(e * m)
-	lo = math.FMA(e, m, -hi) + math.FMA(el, m, float64(e*ml))
+	hi, lo = pairProduct(e, el, m, ml)
 	return kf, hi, lo
+}
+
+// pairProduct returns (x + xl)·(y + yl) as a pair.
+func pairProduct(x, xl, y, yl float64) (hi, lo float64) {
+	hi = float64(x * y)
+	return hi, math.FMA(x, y, -hi) + math.FMA(xl, y, float64(x*yl))
 }
 
 // halfSquare returns x²/2 as a pair.
@@ -369,25 +374,41 @@ func clamp40(x float64) float64 {
 // gelu returns x·Φ(x). Error below 2 ulp, also in the left tail.
 // gelu(±0) = ±0, gelu(-Inf) = -0, gelu(+Inf) = +Inf.
 func gelu(x float64) float64 {
-	c := clamp40(x)
-	h, hl := halfSquare(c)
-	kf, hi, lo := tail(math.Abs(c), 0, h, hl)
-	if x > 0 {
-		return math.FMA(-c, scale2(hi+lo, kf), x)
-	}
-	return math.Copysign(scale2(math.FMA(c, hi, float64(c*lo)), kf), x)
+	c, kf, e, el, m, ml := geluParts(x)
+	return geluValue(x, c, kf, e, el, m, ml)
 }
 
 // geluGrad returns Φ(x) + x·φ(x), the derivative of x·Φ(x). Error below 2.5 ulp,
 // or, within 0.15 of its zero at -0.7518, below 2⁻⁵⁴.
 // geluGrad(-Inf) = -0, geluGrad(+Inf) = 1.
 func geluGrad(x float64) float64 {
-	// With a = |x|: g = Φ(−a) − a·φ(a) for negative x, and 1 − g for positive x.
-	c := clamp40(x)
+	c, kf, e, el, m, ml := geluParts(x)
+	return geluSlope(x, c, kf, e, el, m, ml)
+}
+
+// geluParts returns what gelu and geluGrad have in common: c = clamp40(x),
+// exp(−c²/2) = (e + el)·2ᵏ, kf = shift + k, and Mills' ratio m + ml of |c|.
+func geluParts(x float64) (c, kf, e, el, m, ml float64) {
+	c = clamp40(x)
 	h, hl := halfSquare(c)
-	kf, e, el := expPair(-h, -hl)
+	kf, e, el = expPair(-h, -hl)
+	m, ml = mills(math.Abs(c), 0)
+	return c, kf, e, el, m, ml
+}
+
+// geluValue returns gelu(x) from its parts.
+func geluValue(x, c, kf, e, el, m, ml float64) float64 {
+	hi, lo := pairProduct(e, el, m, ml)
+	if x > 0 {
+		return math.FMA(-c, scale2(hi+lo, kf), x)
+	}
+	return math.Copysign(scale2(math.FMA(c, hi, float64(c*lo)), kf), x)
+}
+
+// geluSlope returns geluGrad(x) from its parts: with a = |x|, g = Φ(−a) − a·φ(a) for
+// negative x, and 1 − g for positive x.
+func geluSlope(x, c, kf, e, el, m, ml float64) float64 {
 	a := math.Abs(c)
-	m, ml := mills(a, 0)
 	// d + dl = m − a/√(2π): a difference that vanishes near a = 0.75
 	w := float64(a * rsqrt2pi)
 	wl := math.FMA(a, rsqrt2pi, -w) + float64(a*rsqrt2pil)
