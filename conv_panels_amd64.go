@@ -137,14 +137,26 @@ func (t *panelTable) free() {
 }
 
 // panelTiles returns the sizes of tiles of up to most positions and their number,
-// and how many channels' windows fit in memory; 0 if there are no panels for g.
+// and how many channels' windows fit in memory. If that is 0 there are no panels
+// for g, and tiles are what they are without them.
 func (g *convolution) panelTiles(most int) (h, w, count, channels int) {
 	h, w, count = g.tiles(most)
-	if !useAVX2 || useAVX512 || g.direct() || g.kernel() > panelDepth {
-		return h, w, count, 0
+	if useAVX2 && !useAVX512 && !g.direct() && g.kernel() <= panelDepth {
+		rows, cols := g.windowSize(patch{h: h, w: w})
+		channels = tileSize / rows / cols
 	}
-	rows, cols := g.windowSize(patch{h: h, w: w})
-	return h, w, count, tileSize / rows / cols
+	if channels == 0 {
+		h, w, count = g.tiles(tileCols)
+	}
+	return h, w, count, channels
+}
+
+// spreads reports whether spread has panels, for blocks of so many channels, of
+// which windows of fit are in memory. A tile has neighbouring channels: if they are
+// few, it waits at each row for the one before to be written.
+func (g *convolution) spreads(channels, fit int) bool {
+	f := g.f / g.groups
+	return fit >= channels && g.c/g.groups >= 4 && f <= panelFilters && channels*g.kernel()*f <= panelWeights
 }
 
 // windowSize returns how many rows and columns kernels meet for p.
@@ -194,8 +206,7 @@ func (g *convolution) inside(p patch) (from, to, h, w int) {
 // with the channel of the first.
 func (t *panelTable) setElements(g *convolution, z window, k, n int) {
 	_, u, v := g.element(k)
-	key := [5]int{z.plane, z.row, k - u*g.cols.kernel - v, n, 0}
-	key[2] = u*g.cols.kernel + v
+	key := [5]int{z.plane, z.row, u*g.cols.kernel + v, n, 0}
 	if key == t.elements {
 		return
 	}

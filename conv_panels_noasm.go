@@ -4,7 +4,7 @@ package nn
 
 // There are no panels: tiles of patches are gathered.
 
-const panelTile, panelWeights, panelFilters = tileCols, 0, 0
+const panelTile = tileCols
 
 type panelTable struct{}
 
@@ -16,6 +16,8 @@ func (g *convolution) panelTiles(most int) (h, w, count, channels int) {
 	h, w, count = g.tiles(most)
 	return h, w, count, 0
 }
+
+func (g *convolution) spreads(channels, fit int) bool { return false }
 
 func (t *panelTable) setWeights(g *convolution, w []float64, n, block int) {}
 

@@ -56,8 +56,8 @@ func (g *convolution) depthwise() bool {
 	return g.c == g.groups && g.f == g.groups && g.cols.stride == 1
 }
 
-// tiles returns the sizes of a tile, some rows of y or a part of one, and how many
-// tiles there are for all positions.
+// tiles returns the sizes of a tile of up to most positions, some rows of y or a part
+// of one, and how many tiles there are for all positions.
 func (g *convolution) tiles(most int) (h, w, count int) {
 	most = min(tileSize/min(g.depth(), tileRows), most)
 	h, w = g.rows.out, g.cols.out
@@ -211,7 +211,7 @@ func (t *convTask) spread(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
 	channels, blocks := t.channelBlocks()
 	h, width, count, fit := t.panelTiles(tileCols)
-	panels := fit >= channels && f <= panelFilters && channels*t.kernel()*f <= panelWeights
+	panels := t.spreads(channels, fit)
 	tile, table := convTiles.get(), newPanelTable()
 	for s := lo; s < hi; s++ {
 		block := s / blocks // sample·groups + group
