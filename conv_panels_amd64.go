@@ -96,7 +96,7 @@ const (
 	panelDepth = 256     // the most elements of a kernel in a channel,
 	panelCall  = 1 << 20 // multiply-adds of a call,
 
-	// and weights of a block of channels, and filters, for spread.
+	// and weights of a block of channels and filters that spread has panels for.
 	panelWeights = 1 << 16
 	panelFilters = 1 << 10
 )
@@ -151,12 +151,14 @@ func (g *convolution) panelTiles(most int) (h, w, count, channels int) {
 	return h, w, count, channels
 }
 
-// spreads reports whether spread has panels, for blocks of so many channels, of
-// which windows of fit are in memory. A tile has neighbouring channels: if they are
-// few, it waits at each row for the one before to be written.
-func (g *convolution) spreads(channels, fit int) bool {
+// spreadChannels returns how many channels spread takes at a time, and whether it
+// has panels for them. A tile is of neighbouring channels: if they are few, its rows
+// overlap in x, and each waits for the one before to be written.
+func (g *convolution) spreadChannels() (channels int, panels bool) {
+	_, _, _, fit := g.panelTiles(tileCols)
 	f := g.f / g.groups
-	return fit >= channels && g.c/g.groups >= 4 && f <= panelFilters && channels*g.kernel()*f <= panelWeights
+	channels = min(fit, min(tileRows, panelWeights/f)/g.kernel())
+	return channels, min(channels, g.c/g.groups) >= 4 && f <= panelFilters
 }
 
 // windowSize returns how many rows and columns kernels meet for p.

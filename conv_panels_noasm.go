@@ -17,7 +17,7 @@ func (g *convolution) panelTiles(most int) (h, w, count, channels int) {
 	return h, w, count, 0
 }
 
-func (g *convolution) spreads(channels, fit int) bool { return false }
+func (g *convolution) spreadChannels() (channels int, panels bool) { return 0, false }
 
 func (t *panelTable) setWeights(g *convolution, w []float64, n, block int) {}
 

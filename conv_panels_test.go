@@ -23,8 +23,10 @@ func TestConvPanels(t *testing.T) {
 		{Conv2D(4, 2).WithPadding(5), Shape{4, 2, 3}},                     // and ones with nothing but padding
 		{Conv1D(4, 3).WithPadding(1), Shape{5, 1500}}, {Conv1D(8, 9).WithDilation(2), Shape{40, 700}},
 		{Conv2D(8, 3).WithPadding(1), Shape{4, 1, 600}},
-		{Conv2D(256, 3).WithStride(2).WithPadding(1), Shape{64, 8, 8}}, // one chain for dW
-		{Conv2D(1100, 2), Shape{4, 4, 5}},                              // more filters than spread has panels for
+		{Conv2D(256, 3).WithStride(2).WithPadding(1), Shape{64, 8, 8}},    // one chain for dW
+		{Conv2D(300, 2), Shape{70, 4, 5}},                                 // filters that make blocks of channels small,
+		{Conv2D(1600, 1).WithKernel(1, 2), Shape{5, 2, 4}},                // and more than spread has panels for
+		{Conv2D(5, 2).WithDilation(60).WithPadding(60), Shape{6, 70, 70}}, // windows of few channels at a time
 		{ConvTranspose2D(6, 4).WithStride(2).WithPadding(1), Shape{8, 9, 7}},
 		{ConvTranspose2D(5, 3), Shape{3, 6, 8}},
 	}

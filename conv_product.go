@@ -190,16 +190,20 @@ func (g *convolution) spread(x, y, w []float64, samples int) {
 		t.parallel(samples*g.f, g.positions()*g.kernel())
 		return
 	}
-	channels, blocks := g.channelBlocks()
+	channels, blocks, _ := g.channelBlocks()
 	t.body = (*convTask).spread
 	t.parallel(samples*g.groups*blocks, g.f/g.groups*channels*g.kernel()*g.positions())
 }
 
-// channelBlocks returns how many channels' patches fit in a tile, at least one,
-// and how many such blocks make a group.
-func (g *convolution) channelBlocks() (channels, blocks int) {
-	channels = max(1, tileRows/g.kernel())
-	return channels, ceilDiv(g.c/g.groups, channels)
+// channelBlocks returns how many channels spread takes at a time, at least one, and
+// how many such blocks make a group. Unless there are panels, the channels' patches
+// fit in a tile.
+func (g *convolution) channelBlocks() (channels, blocks int, panels bool) {
+	channels, panels = g.spreadChannels()
+	if !panels {
+		channels = max(1, tileRows/g.kernel())
+	}
+	return channels, ceilDiv(g.c/g.groups, channels), panels
 }
 
 // spread does the steps of samples, groups and blocks of channels.
@@ -209,9 +213,8 @@ func (g *convolution) channelBlocks() (channels, blocks int) {
 // last to the first, x is added to in order of positions, whatever the tiles.
 func (t *convTask) spread(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	channels, blocks := t.channelBlocks()
-	h, width, count, fit := t.panelTiles(tileCols)
-	panels := t.spreads(channels, fit)
+	channels, blocks, panels := t.channelBlocks()
+	h, width, count := t.tiles(tileCols)
 	tile, table := convTiles.get(), newPanelTable()
 	for s := lo; s < hi; s++ {
 		block := s / blocks // sample·groups + group
