@@ -27,6 +27,7 @@ func TestConvPanels(t *testing.T) {
 		{Conv2D(300, 2), Shape{70, 4, 5}},                                 // filters that make blocks of channels small,
 		{Conv2D(1600, 1).WithKernel(1, 2), Shape{5, 2, 4}},                // and more than spread has panels for
 		{Conv2D(5, 2).WithDilation(60).WithPadding(60), Shape{6, 70, 70}}, // windows of few channels at a time
+		{Conv2D(5, 2).WithDilation(30).WithPadding(30), Shape{9, 70, 70}},
 		{ConvTranspose2D(6, 4).WithStride(2).WithPadding(1), Shape{8, 9, 7}},
 		{ConvTranspose2D(5, 3), Shape{3, 6, 8}},
 	}
