@@ -2,8 +2,8 @@
 
 package nn
 
-// With AVX2 alone no tile of patches is made. Element e of the kernels meets, at
-// position q, the value
+// With AVX2, unless there is AVX-512, no tile of patches is made. Element e of the
+// kernels meets, at position q, the value
 //
 //	x[offs[e] + at[q]]
 //
@@ -92,7 +92,7 @@ func spreadAVX2(a *float64, k int, b *float64, m int, x *float64, offs, at *int,
 const (
 	panelCols  = 12
 	panelRows  = 192     // elements of the kernels that a panel has, unless a channel has more
-	panelTile  = 256     // positions that gradients takes at a time, unless a row has more
+	panelTile  = 256     // the most positions that gradients takes at a time
 	panelDepth = 256     // the most elements of a kernel in a channel,
 	panelCall  = 1 << 20 // multiply-adds of a call,
 

@@ -12,7 +12,7 @@ package nn
 // Each is a matrix product with the patches of x that the kernels meet: a matrix
 // with a row for each column of w and a column for each position (i, j) of y. It
 // would be kernel times as large as x, so only tiles of it are ever made, one for
-// each goroutine.
+// each goroutine, and with AVX2 not even these (conv_panels_amd64.go).
 type convolution struct {
 	rows, cols   axis
 	c, f, groups int
