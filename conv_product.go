@@ -12,7 +12,7 @@ package nn
 // Each is a matrix product with the patches of x that the kernels meet: a matrix
 // with a row for each column of w and a column for each position (i, j) of y. It
 // would be kernel times as large as x, so only tiles of it are ever made, one for
-// each goroutine.
+// each goroutine, and with AVX2 not even these (conv_panels_amd64.go).
 type convolution struct {
 	rows, cols   axis
 	c, f, groups int
@@ -56,10 +56,10 @@ func (g *convolution) depthwise() bool {
 	return g.c == g.groups && g.f == g.groups && g.cols.stride == 1
 }
 
-// tiles returns the sizes of a tile, some rows of y or a part of one, and how many
-// tiles there are for all positions.
-func (g *convolution) tiles() (h, w, count int) {
-	most := min(tileSize/min(g.depth(), tileRows), tileCols)
+// tiles returns the sizes of a tile of up to most positions, some rows of y or a part
+// of one, and how many tiles there are for all positions.
+func (g *convolution) tiles(most int) (h, w, count int) {
+	most = min(tileSize/min(g.depth(), tileRows), most)
 	h, w = g.rows.out, g.cols.out
 	if w <= most {
 		count = ceilDiv(h, min(most/w, h))
@@ -118,7 +118,7 @@ func (g *convolution) correlate(y, x, weight, b []float64, samples int, act func
 		t.parallel(samples*g.f, g.positions()*g.kernel())
 		return
 	}
-	h, w, count := g.tiles()
+	h, w, count := g.tiles(tileCols)
 	t.body = (*convTask).correlate
 	t.parallel(samples*g.groups*count, g.f/g.groups*g.depth()*h*w)
 }
@@ -126,40 +126,55 @@ func (g *convolution) correlate(y, x, weight, b []float64, samples int, act func
 // correlate does the steps of samples, groups and tiles.
 func (t *convTask) correlate(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	h, width, count := t.tiles()
-	tile := convTiles.get()
+	h, width, count, channels := t.panelTiles(tileCols)
+	tile, table := convTiles.get(), newPanelTable()
 	for u := lo; u < hi; u++ {
 		block := u / count // sample·groups + group
 		group := block % t.groups
 		at := t.tile(u%count, h, width)
-		q, n := t.position(at), at.size()
 		x := t.x[block*c*t.plane():][:c*t.plane()]
-		y := t.y[block*f*positions+q:]
+		y := t.y[block*f*positions+t.position(at):]
 		w := t.w[group*f*depth:]
-		for i := range f {
-			start := 0.0
-			if t.b != nil {
-				start = t.b[group*f+i]
-			}
-			fill(y[i*positions:][:n], start)
+		var start []float64
+		if t.b != nil {
+			start = t.b[group*f:][:f]
 		}
-		if t.direct() {
-			gemmSerial(false, false, f, n, depth, w, depth, x[q:], positions, y, positions, true)
+		if channels > 0 {
+			t.correlatePanels(y, x, w, start, at, channels, tile[:], table)
 		} else {
-			for k := 0; k < depth; k += tileRows {
-				m := min(tileRows, depth-k)
-				t.gather(tile[:], x, at, k, m)
-				gemmSerial(false, false, f, n, m, w[k:], depth, tile[:], n, y, positions, true)
-			}
+			t.correlateTile(y, x, w, start, at, tile[:])
 		}
 		if t.act != nil {
 			for i := range f {
-				row := y[i*positions:][:n]
+				row := y[i*positions:][:at.size()]
 				t.act(row, row)
 			}
 		}
 	}
+	table.free()
 	convTiles.put(tile)
+}
+
+// correlateTile sets y at p, where rows lie positions apart, by products with
+// patches that are gathered in tile.
+func (t *convTask) correlateTile(y, x, w, start []float64, p patch, tile []float64) {
+	f, depth, positions, n := t.f/t.groups, t.depth(), t.positions(), p.size()
+	for i := range f {
+		v := 0.0
+		if start != nil {
+			v = start[i]
+		}
+		fill(y[i*positions:][:n], v)
+	}
+	if t.direct() {
+		gemmSerial(false, false, f, n, depth, w, depth, x[t.position(p):], positions, y, positions, true)
+		return
+	}
+	for k := 0; k < depth; k += tileRows {
+		m := min(tileRows, depth-k)
+		t.gather(tile, x, p, k, m)
+		gemmSerial(false, false, f, n, m, w[k:], depth, tile, n, y, positions, true)
+	}
 }
 
 // spread adds to x what the transpose of correlate gives for y:
@@ -175,16 +190,20 @@ func (g *convolution) spread(x, y, w []float64, samples int) {
 		t.parallel(samples*g.f, g.positions()*g.kernel())
 		return
 	}
-	channels, blocks := g.channelBlocks()
+	channels, blocks, _ := g.channelBlocks()
 	t.body = (*convTask).spread
 	t.parallel(samples*g.groups*blocks, g.f/g.groups*channels*g.kernel()*g.positions())
 }
 
-// channelBlocks returns how many channels' patches fit in a tile, at least one,
-// and how many such blocks make a group.
-func (g *convolution) channelBlocks() (channels, blocks int) {
-	channels = max(1, tileRows/g.kernel())
-	return channels, ceilDiv(g.c/g.groups, channels)
+// channelBlocks returns how many channels spread takes at a time, at least one, and
+// how many such blocks make a group. Unless there are panels, the channels' patches
+// fit in a tile.
+func (g *convolution) channelBlocks() (channels, blocks int, panels bool) {
+	channels, panels = g.spreadChannels()
+	if !panels {
+		channels = max(1, tileRows/g.kernel())
+	}
+	return channels, ceilDiv(g.c/g.groups, channels), panels
 }
 
 // spread does the steps of samples, groups and blocks of channels.
@@ -194,9 +213,9 @@ func (g *convolution) channelBlocks() (channels, blocks int) {
 // last to the first, x is added to in order of positions, whatever the tiles.
 func (t *convTask) spread(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	channels, blocks := t.channelBlocks()
-	h, width, count := t.tiles()
-	tile := convTiles.get()
+	channels, blocks, panels := t.channelBlocks()
+	h, width, count := t.tiles(tileCols)
+	tile, table := convTiles.get(), newPanelTable()
 	for s := lo; s < hi; s++ {
 		block := s / blocks // sample·groups + group
 		begin := s % blocks * channels * t.kernel()
@@ -206,6 +225,11 @@ func (t *convTask) spread(lo, hi int) {
 		w := t.w[block%t.groups*f*depth:]
 		if t.direct() {
 			gemmSerial(true, false, end-begin, positions, f, w[begin:], depth, y, positions, x[begin*positions:], positions, true)
+			continue
+		}
+		if panels {
+			table.setWeights(t.convolution, w[begin:], (end-begin)/t.kernel(), s%(t.groups*blocks))
+			t.spreadPanels(x[begin/t.kernel()*t.plane():], y, (end-begin)/t.kernel(), tile[:], table)
 			continue
 		}
 		for i := range count {
@@ -219,6 +243,7 @@ func (t *convTask) spread(lo, hi int) {
 			}
 		}
 	}
+	table.free()
 	convTiles.put(tile)
 }
 
@@ -292,9 +317,9 @@ func (t *convTask) part(i int) (dw, db []float64, add bool, lo, hi int) {
 // is summed, and transposed at the end. Each sum is the same chain either way.
 func (t *convTask) gradients(lo, hi int) {
 	c, f, depth, positions := t.c/t.groups, t.f/t.groups, t.depth(), t.positions()
-	h, width, count := t.tiles()
+	h, width, count, channels := t.panelTiles(panelTile)
 	blocks := ceilDiv(depth, tileRows)
-	tile, sums := convTiles.get(), convTiles.get()
+	tile, sums, table := convTiles.get(), convTiles.get(), newPanelTable()
 	_, nr, _ := gemmTile()
 	for u := lo; u < hi; u++ {
 		dw, db, add, first, end := t.part(u / t.gradSteps())
@@ -305,9 +330,12 @@ func (t *convTask) gradients(lo, hi int) {
 		group := u % t.gradSteps() / (t.gradSteps() / t.groups)
 		i += group * f
 		dw = dw[i*depth+k:]
-		turned := filters < m && nr > 0
+		turned, ld := filters < m && nr > 0, filters
+		if channels > 0 {
+			turned, ld = true, (filters+7)&^7
+		}
 		if turned && add {
-			transpose(sums[:], filters, dw, depth, filters, m)
+			transpose(sums[:], ld, dw, depth, filters, m)
 		}
 		for s := first; s < end; s++ {
 			x := t.x[(s*t.c+group*c)*t.plane():][:c*t.plane()]
@@ -315,6 +343,10 @@ func (t *convTask) gradients(lo, hi int) {
 			acc := add || s > first
 			for j := range count {
 				at := t.tile(j, h, width)
+				if channels > 0 {
+					t.gradPanels(sums[:], ld, dy, x, filters, k, m, at, channels, tile[:], table, acc || j > 0)
+					continue
+				}
 				q, n := t.position(at), at.size()
 				from, stride := tile[:], n
 				if t.direct() {
@@ -333,9 +365,10 @@ func (t *convTask) gradients(lo, hi int) {
 			}
 		}
 		if turned {
-			transpose(dw, depth, sums[:], filters, m, filters)
+			transpose(dw, depth, sums[:], ld, m, filters)
 		}
 	}
+	table.free()
 	convTiles.put(sums)
 	convTiles.put(tile)
 }
