@@ -16,11 +16,11 @@ const (
 const gemmReuse = 192
 
 // With AVX2 it pays earlier: a row of a panel, 96 bytes, is part of two or three lines
-// of the cache. It pays earliest if rows lie 4 KB or more apart, where they get in
-// each other's way in the first cache.
+// of the cache, and rows that lie 1, 2 or 4 KB apart get in each other's way there. So
+// the farther apart they are, the fewer rows of A it takes.
 const (
-	gemmReuse12 = 128
-	gemmFar12   = 64
+	gemmReuse12 = 24
+	gemmFar12   = 1 << 14 // rows of A times the distance of rows of B
 )
 
 // gemmFew is the number of columns of C up to which all of A passes over one panel of
@@ -34,7 +34,7 @@ func gemmWorthPacking(nr, m, n, ldb int) bool {
 	if nr != 12 {
 		return m >= gemmReuse && n >= gemmReuse
 	}
-	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512
+	return m >= gemmReuse12 && m*ldb >= gemmFar12 && n >= 2*nr
 }
 
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
@@ -102,6 +102,10 @@ func gemmWidth(n, nr, vl int) int {
 // and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 	packA := ta && n >= 2*nr
+	if !packA && nr <= 12 && m <= gemmDirect {
+		w.panels(nr, vl, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
+		return
+	}
 	for j0 := 0; j0 < n; j0 += gemmNC {
 		nc := min(gemmNC, n-j0)
 		for p := 0; p < k; p += gemmKC {
@@ -147,6 +151,23 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 					}
 				}
 			}
+		}
+	}
+}
+
+// panels is gemm if A passes over every panel of B just once. So a panel is packed when
+// its turn comes, in the place of the one before, and is in the first cache at once.
+func (w *gemmPack) panels(nr, vl int, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+	for p := 0; p < k; p += gemmKC {
+		kc := min(gemmKC, k-p)
+		for j, v := 0, 0; j < n; j += v {
+			v = gemmWidth(n-j, nr, vl)
+			if tb {
+				w.packT(nr, vl, v, kc, b[j*ldb+p:], ldb)
+			} else {
+				copyRows(w.b[:], v, b[p*ldb+j:], ldb, kc, v)
+			}
+			gemmPanel(m, v, kc, a[p*csa:], rsa, csa, w.b[:], v, c[j:], ldc, acc || p > 0)
 		}
 	}
 }
