@@ -126,7 +126,11 @@ func (a Activation) Forward(p *Pass, x *Matrix) *Matrix {
 	}
 	f := &activations[a]
 	y := p.raw(x.Rows, x.Cols)
-	activationTask{forward: f.forward, z: y.Data, x: x.Data}.parallel()
+	if tooShort(len(x.Data), activationPart) {
+		f.forward(y.Data, x.Data)
+	} else {
+		activationTask{forward: f.forward, z: y.Data, x: x.Data}.parallel()
+	}
 	if f.fromX {
 		p.Push(x)
 	} else {
@@ -163,7 +167,11 @@ func (a Activation) Backward(p *Pass, dy *Matrix) *Matrix {
 		return dy
 	}
 	v, dx := p.Pop(), p.raw(dy.Rows, dy.Cols)
-	activationTask{backward: activations[a].backward, z: dx.Data, x: v.Data, dy: dy.Data}.parallel()
+	if f := activations[a].backward; tooShort(len(v.Data), activationPart) {
+		f(dx.Data, v.Data, dy.Data)
+	} else {
+		activationTask{backward: f, z: dx.Data, x: v.Data, dy: dy.Data}.parallel()
+	}
 	return dx
 }
 
