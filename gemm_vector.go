@@ -49,11 +49,11 @@ type gemmPack struct {
 
 var gemmPacks freelist[gemmPack]
 
-// gemmSmall is gemm for small matrices that lie in memory without gaps. It returns
+// gemmTiny is gemm for small matrices that lie in memory without gaps. It returns
 // false, and does nothing, for others: those that it pays to lay out anew, to transpose
 // or to share out. What is left is a few calls of a kernel, which take some 25 ns
 // each; on the way through gemm it would be 30 ns more.
-func gemmSmall(ta, tb bool, m, n, k int, a, b, c []float64, acc bool) bool {
+func gemmTiny(ta, tb bool, m, n, k int, a, b, c []float64, acc bool) bool {
 	mr, nr, vl := gemmTile()
 	if mr == 0 || uint(m-1) >= 32 || uint(n-1) >= 32 || uint(k-1) >= 32 || alwaysSplit || tb && k > 1 {
 		return false

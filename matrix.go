@@ -415,7 +415,7 @@ func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
 		z.apart(op, x)
 		z.apart(op, y)
 	}
-	if !gemmSmall(tx, ty, m, n, k, x.Data, y.Data, z.Data, add) {
+	if !gemmTiny(tx, ty, m, n, k, x.Data, y.Data, z.Data, add) {
 		gemm(tx, ty, m, n, k, x.Data, x.Cols, y.Data, y.Cols, z.Data, n, add)
 	}
 	return z
