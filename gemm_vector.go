@@ -23,6 +23,10 @@ const (
 	gemmFar12   = 1 << 14 // rows of A times the distance of rows of B
 )
 
+// gemmNear12 is the size up to which, with AVX2, a transposed A need not be packed: half
+// of the second cache.
+const gemmNear12 = 1 << 15
+
 // gemmFew is the number of columns of C up to which all of A passes over one panel of
 // B after the other, if panels are so narrow that one stays in the first cache beside
 // a tile of A. If there are more columns, gemmMC rows of A at a time do. Past wider
@@ -121,12 +125,14 @@ func gemmWidth(n, nr, vl int) int {
 	return min(n, nr)
 }
 
-// gemm packs blocks of B, and of A if it is transposed and used more than twice,
-// and multiplies them.
+// gemm packs blocks of B, and of A if it is transposed, large, and used more than
+// twice, and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
-	packA := ta && n >= 2*nr
-	if !packA && nr <= 12 && m <= gemmDirect {
-		w.panels(nr, vl, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
+	packA := ta && n >= 2*nr && !(nr == 12 && m*k <= gemmNear12)
+	if !packA && nr <= 12 && (m <= gemmDirect || ta) {
+		for i := 0; i < m; i += gemmDirect {
+			w.panels(nr, vl, tb, min(gemmDirect, m-i), n, k, a[i*rsa:], rsa, csa, b, ldb, c[i*ldc:], ldc, acc)
+		}
 		return
 	}
 	for j0 := 0; j0 < n; j0 += gemmNC {
