@@ -133,7 +133,11 @@ func (a Activation) Forward(p *Pass, x *Matrix) *Matrix {
 		p.Push(d)
 		return y
 	}
-	elementTask{two: f.forward, a: y.Data, b: x.Data}.parallel()
+	if tooShort(len(x.Data), elementPart) {
+		f.forward(y.Data, x.Data)
+	} else {
+		elementTask{two: f.forward, a: y.Data, b: x.Data}.parallel()
+	}
 	if f.fromX {
 		p.Push(x)
 	} else {
@@ -170,7 +174,11 @@ func (a Activation) Backward(p *Pass, dy *Matrix) *Matrix {
 		return dy
 	}
 	v, dx := p.Pop(), p.raw(dy.Rows, dy.Cols)
-	elementTask{three: activations[a].backward, a: dx.Data, b: v.Data, c: dy.Data}.parallel()
+	if f := activations[a].backward; tooShort(len(v.Data), elementPart) {
+		f(dx.Data, v.Data, dy.Data)
+	} else {
+		elementTask{three: f, a: dx.Data, b: v.Data, c: dy.Data}.parallel()
+	}
 	return dx
 }
 

@@ -80,8 +80,29 @@ func (d Dataset) take(rows []int) Dataset {
 // takeRows sets z, whatever its shape, to the given rows of x.
 func takeRows(z, x *Matrix, rows []int) {
 	z.Resize(len(rows), x.Cols)
-	for i, r := range rows {
-		copy(z.Row(i), x.Row(r))
+	grain := gatherPart/(x.Cols+1) + 1
+	t := gatherTasks.get()
+	*t = gatherTask{z, x, rows}
+	parallel(len(rows), grain, t)
+	*t = gatherTask{}
+	gatherTasks.put(t)
+}
+
+// A gatherTask is takeRows as a loop over rows. They come from memory, mostly, and one
+// processor can't have so many reads under way that it is kept busy.
+type gatherTask struct {
+	z, x *Matrix
+	rows []int
+}
+
+// gatherPart is the number of values that take some 4 µs.
+const gatherPart = 1 << 12
+
+var gatherTasks freelist[gatherTask]
+
+func (t *gatherTask) run(lo, hi int) {
+	for i, r := range t.rows[lo:hi] {
+		copy(t.z.Row(lo+i), t.x.Row(r))
 	}
 }
 

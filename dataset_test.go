@@ -500,3 +500,28 @@ func TestDatasetPanics(t *testing.T) {
 		dataPanics(t, c.want, c.f)
 	}
 }
+
+// Rows may be taken by several goroutines.
+func TestTakeRows(t *testing.T) {
+	defer func(old bool) { alwaysSplit = old }(alwaysSplit)
+	rng := testRand()
+	for _, cols := range []int{0, 1, 3, 784, 5000} {
+		x := NewMatrix(40, cols).FillUniform(rng, 0, 1)
+		for _, n := range []int{0, 1, 2, 33, 100} {
+			rows := make([]int, n)
+			want := NewMatrix(n, cols)
+			for i := range rows {
+				rows[i] = intN(rng, 40)
+				copy(want.Row(i), x.Row(rows[i]))
+			}
+			for _, split := range []bool{false, true} {
+				alwaysSplit = split
+				z := NewMatrix(7, 3)
+				takeRows(z, x, rows)
+				if z.Rows != n || z.Cols != cols || !sameBits(z.Data, want.Data) {
+					t.Errorf("takeRows of %d rows of %d columns, split %v: not those rows", n, cols, split)
+				}
+			}
+		}
+	}
+}

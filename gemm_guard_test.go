@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -72,6 +73,47 @@ func TestGemmGuarded(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// gemmTiny does what gemm does or nothing, and reads and writes nothing else.
+func TestGemmTiny(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		const size = 35 * 35
+		rng := rand.New(rand.NewPCG(3, 4))
+		a, b, c := guarded(t, size, true), guarded(t, size, true), guarded(t, size, true)
+		done := 0
+		for range 20000 {
+			u := rng.Uint64()
+			m, n, k := int(u%35), int(u>>8%35), int(u>>16%35)
+			if u>>24&1 != 0 {
+				m, n, k = m%9, n%9, k%9
+			}
+			ta, tb, acc := u>>32&1 != 0, u>>33&1 != 0, u>>34&1 != 0
+			a, b, c := a[size-m*k:], b[size-k*n:], c[size-m*n:]
+			copy(a, gemmFill(rng, m*k, u>>40&3 == 0))
+			copy(b, gemmFill(rng, k*n, u>>42&3 == 0))
+			copy(c, gemmFill(rng, m*n, u>>44&3 == 0))
+			lda, ldb := k, n
+			if ta {
+				lda = m
+			}
+			if tb {
+				ldb = k
+			}
+			want := slices.Clone(c)
+			did := gemmTiny(ta, tb, m, n, k, a, b, c, acc)
+			if did {
+				gemmRecipe(ta, tb, m, n, k, a, lda, b, ldb, want, n, acc)
+				done++
+			}
+			if !sameBits(c, want) {
+				t.Fatalf("gemmTiny(%v, %v, %d, %d, %d, acc %v) = %v: got %v, want %v", ta, tb, m, n, k, acc, did, c, want)
+			}
+		}
+		if mr, _, _ := gemmTile(); mr > 0 && done < 5000 {
+			t.Errorf("gemmTiny has done %d of 20000 products", done)
 		}
 	})
 }

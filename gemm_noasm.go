@@ -5,5 +5,7 @@ package nn
 // gemmTile: there are no tiles in vector registers.
 func gemmTile() (mr, nr, vl int) { return 0, 0, 0 }
 
+func gemmTiny(ta, tb bool, m, n, k int, a, b, c []float64, acc bool) bool { return false }
+
 func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 }

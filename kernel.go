@@ -386,6 +386,14 @@ func vsumrows(s, x []float64) {
 	if len(s) == 0 || len(x) == 0 {
 		return
 	}
+	if len(s) == 1 {
+		t := s[0]
+		for _, v := range x {
+			t += v
+		}
+		s[0] = t
+		return
+	}
 	if vsumrowsFast(s, x) {
 		return
 	}

@@ -67,7 +67,10 @@ func vaddrowFast(z, x, b []float64) bool {
 	if !useAVX2 || len(x) < 8 {
 		return false
 	}
-	step := max(atOnce/len(b), 1) * len(b)
+	step := len(x)
+	if step > atOnce {
+		step = max(atOnce/len(b), 1) * len(b)
+	}
 	for i := 0; i < len(x); i += step {
 		j := min(i+step, len(x))
 		if useAVX512 {
@@ -80,14 +83,16 @@ func vaddrowFast(z, x, b []float64) bool {
 }
 
 func vsumrowsFast(s, x []float64) bool {
-	if !useAVX2 || len(x) < 8 || len(s) == 1 {
+	if !useAVX2 || len(x) < 8 {
 		return false
 	}
-	rows := max(atOnce/len(s), 1)
+	step := len(x)
 	if len(s) >= 128 && !useAVX512 {
-		rows = min(rows, 8) // memory is read nearly from end to end
+		step = 8 * len(s) // memory is read nearly from end to end
 	}
-	step := rows * len(s)
+	if step > atOnce {
+		step = max(atOnce/len(s), 1) * len(s)
+	}
 	for i := 0; i < len(x); i += step {
 		j := min(i+step, len(x))
 		if useAVX512 {

@@ -249,11 +249,13 @@ func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 // pool of largest values after it go back together.
 func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	for i := len(ls) - 1; i >= 0; i-- {
-		if i > 0 && ls[i-1] == Layer(ReLU) {
-			if dx := backwardPooledReLU(p, ls[i], dy); dx != nil {
-				dy = dx
-				i--
-				continue
+		if i > 0 {
+			if a, ok := ls[i-1].(Activation); ok && a == ReLU {
+				if dx := backwardPooledReLU(p, ls[i], dy); dx != nil {
+					dy = dx
+					i--
+					continue
+				}
 			}
 		}
 		dy = ls[i].Backward(p, dy)

@@ -131,15 +131,20 @@ func (mse) String() string { return "MSE" }
 func (mse) Eval(dy, y, t *Matrix) float64 {
 	checkShapes("MSE", dy, y, t)
 	n := float64(len(y.Data))
-	var buf [lossBlock]float64
 	sum := 0.0
 	for lo := 0; lo < len(y.Data); lo += lossBlock {
 		hi := min(lo+lossBlock, len(y.Data))
-		e := buf[:hi-lo]
+		var e []float64
+		if dy != nil {
+			e = dy.Data[lo:hi]
+		} else {
+			var buf [lossBlock]float64
+			e = buf[:hi-lo]
+		}
 		vsub(e, y.Data[lo:hi], t.Data[lo:hi])
 		sum += vdot(e, e)
 		if dy != nil {
-			vscale(dy.Data[lo:hi], 2/n, e)
+			vscale(e, 2/n, e)
 		}
 	}
 	return lossMean(sum, n)

@@ -86,10 +86,15 @@ func size(op string, rows, cols int) int {
 // check panics if m has not the number of elements that its shape says.
 // Kernels rely on it.
 func (m *Matrix) check(op string) {
-	hi, n := bits.Mul64(uint64(m.Rows), uint64(m.Cols))
-	if m.Rows|m.Cols < 0 || hi != 0 || n != uint64(len(m.Data)) {
+	if !m.sound() {
 		panic(fmt.Sprintf("nn: %s: a %d×%d matrix has %d values", op, m.Rows, m.Cols, len(m.Data)))
 	}
+}
+
+// sound is check for those who can't afford a call.
+func (m *Matrix) sound() bool {
+	hi, n := bits.Mul64(uint64(m.Rows), uint64(m.Cols))
+	return m.Rows|m.Cols >= 0 && hi == 0 && n == uint64(len(m.Data))
 }
 
 // shape makes z an r×c matrix if it is empty, and otherwise panics unless it is one.
@@ -107,8 +112,10 @@ func (z *Matrix) shape(op string, r, c int) {
 // be the operand of.
 func (z *Matrix) like(op string, x *Matrix) {
 	x.check(op)
-	z.shape(op, x.Rows, x.Cols)
-	z.sameOrApart(op, x)
+	if z != x {
+		z.shape(op, x.Rows, x.Cols)
+		z.sameOrApart(op, x)
+	}
 }
 
 // sameOrApart panics if z has some but not just the elements of x.
@@ -385,8 +392,10 @@ func (z *Matrix) AddTMul(x, y *Matrix) *Matrix { return z.product("AddTMul", tru
 // product sets z to the product of x, or xᵀ if tx, and y, or yᵀ if ty; if add
 // is set it adds the product to z.
 func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
-	x.check(op)
-	y.check(op)
+	if !x.sound() || !y.sound() {
+		x.check(op)
+		y.check(op)
+	}
 	m, k := x.Rows, x.Cols
 	if tx {
 		m, k = k, m
@@ -399,10 +408,16 @@ func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
 		mismatch(op, x, y)
 	}
 	add = add && z.Rows|z.Cols != 0
-	z.shape(op, m, n)
-	z.apart(op, x)
-	z.apart(op, y)
-	gemm(tx, ty, m, n, k, x.Data, x.Cols, y.Data, y.Cols, z.Data, n, add)
+	if z.Rows != m || z.Cols != n || !z.sound() {
+		z.shape(op, m, n)
+	}
+	if overlaps(z.Data, x.Data) || overlaps(z.Data, y.Data) {
+		z.apart(op, x)
+		z.apart(op, y)
+	}
+	if !gemmTiny(tx, ty, m, n, k, x.Data, y.Data, z.Data, add) {
+		gemm(tx, ty, m, n, k, x.Data, x.Cols, y.Data, y.Cols, z.Data, n, add)
+	}
 	return z
 }
 

@@ -30,6 +30,9 @@ const (
 // alwaysSplit makes every loop split, however short. Only tests set it.
 var alwaysSplit bool
 
+// tooShort reports whether parallel does not split a loop in any case.
+func tooShort(n, grain int) bool { return n < hotGrains*grain && !alwaysSplit }
+
 // parallel runs the n steps of t on up to GOMAXPROCS goroutines and returns when
 // all are done. grain is the number of steps that take some 4 µs: no chunk is
 // smaller. A processor that sleeps takes up to 80 µs to wake, so workers stay
@@ -39,6 +42,12 @@ var alwaysSplit bool
 // on. If a step panics no further chunk begins, and the caller panics with the
 // same value. Nothing is allocated if t is a pointer.
 func parallel(n, grain int, t task) {
+	if tooShort(n, grain) {
+		if n > 0 {
+			t.run(0, n)
+		}
+		return
+	}
 	if alwaysSplit {
 		grain = 1
 	}

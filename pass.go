@@ -59,7 +59,13 @@ func (p *Pass) New(rows, cols int) *Matrix {
 }
 
 // raw is New for a caller that sets every element.
-func (p *Pass) raw(rows, cols int) *Matrix { return p.mats.take().Resize(rows, cols) }
+func (p *Pass) raw(rows, cols int) *Matrix {
+	m := p.mats.take()
+	if m.Rows != rows || m.Cols != cols || len(m.Data) != rows*cols {
+		m.resize(rows, cols)
+	}
+	return m
+}
 
 // Reshape is [Matrix.Reshape] without the allocation. If x has that shape
 // already, it returns x.
@@ -67,6 +73,10 @@ func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
 	if rows == x.Rows && cols == x.Cols {
 		return x
 	}
+	return p.view(x, rows, cols)
+}
+
+func (p *Pass) view(x *Matrix, rows, cols int) *Matrix {
 	if rows < 0 || cols < 0 || rows*cols != len(x.Data) {
 		panic(fmt.Sprintf("nn: Reshape: %d×%d to %d×%d", x.Rows, x.Cols, rows, cols))
 	}
@@ -78,7 +88,9 @@ func (p *Pass) Reshape(x *Matrix, rows, cols int) *Matrix {
 // Push saves matrices for Backward. When not in training it does nothing.
 func (p *Pass) Push(ms ...*Matrix) {
 	if p.training {
-		p.stack = append(p.stack, ms...)
+		for _, m := range ms { // mostly one
+			p.stack = append(p.stack, m)
+		}
 	}
 }
 

@@ -253,6 +253,9 @@ func (t *Trainer) firstTrained(n int) int {
 // samples of shape (steps, n) have steps of them.
 func (t *Trainer) rows(m *Matrix, samples int) *Matrix {
 	_, steps := t.Net.out().last()
+	if steps == 1 {
+		return m
+	}
 	return t.pass.Reshape(m, samples*steps, len(m.Data)/(samples*steps))
 }
 
