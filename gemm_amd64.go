@@ -146,7 +146,11 @@ func gemmCopyPanels(dst []float64, nr, panels, k int, b []float64, ldb int) {
 		copy24AVX512(&dst[0], &b[0], ldb, k, panels)
 		return
 	}
-	for t := range panels {
-		copyRows(dst[t*k*12:], 12, b[t*12:], ldb, k, 12)
+	// Eight rows at a time, so that each is read from end to end at once.
+	for p := 0; p < k; p += 8 {
+		rows := min(8, k-p)
+		for t := range panels {
+			copyRows(dst[(t*k+p)*12:], 12, b[p*ldb+t*12:], ldb, rows, 12)
+		}
 	}
 }

@@ -29,6 +29,10 @@ const (
 // panels, B passes over one tile of A after the other.
 const gemmFew = 96
 
+// gemmWide is how wide a block of B may be, at the cost of its height, so that A, if
+// it is transposed, is packed only once.
+const gemmWide = 640
+
 // gemmWorthPacking reports whether B is to be packed for m rows.
 func gemmWorthPacking(nr, m, n, ldb int) bool {
 	if nr != 12 {
@@ -102,10 +106,14 @@ func gemmWidth(n, nr, vl int) int {
 // and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 	packA := ta && n >= 2*nr
-	for j0 := 0; j0 < n; j0 += gemmNC {
-		nc := min(gemmNC, n-j0)
-		for p := 0; p < k; p += gemmKC {
-			kc := min(gemmKC, k-p)
+	cols, rows := gemmNC, gemmKC // of a block
+	if packA && nr <= 12 && n > cols && n <= gemmWide {
+		cols, rows = n, min(rows, len(w.b)/n)
+	}
+	for j0 := 0; j0 < n; j0 += cols {
+		nc := min(cols, n-j0)
+		for p := 0; p < k; p += rows {
+			kc := min(rows, k-p)
 			acc := acc || p > 0
 			if tb {
 				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
