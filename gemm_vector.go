@@ -17,10 +17,12 @@ const gemmReuse = 192
 
 // With AVX2 it pays earlier: a row of a panel, 96 bytes, is part of two or three lines
 // of the cache. It pays earliest if rows lie 4 KB or more apart, where they get in
-// each other's way in the first cache.
+// each other's way in the first cache, and if gemmFarA12 values of a transposed A, of
+// which only half a line is used at a time, do not stay in the second.
 const (
 	gemmReuse12 = 128
 	gemmFar12   = 64
+	gemmFarA12  = 48 << 10
 )
 
 // gemmFew is the number of columns of C up to which all of A passes over one panel of
@@ -33,12 +35,14 @@ const gemmFew = 96
 // it is transposed, is packed only once.
 const gemmWide = 640
 
-// gemmWorthPacking reports whether B is to be packed for m rows.
-func gemmWorthPacking(nr, m, n, ldb int) bool {
+// gemmWorthPacking reports whether B is to be packed for m rows. A transposed A is
+// packed too then.
+func gemmWorthPacking(nr int, ta bool, m, n, k, ldb int) bool {
 	if nr != 12 {
 		return m >= gemmReuse && n >= gemmReuse
 	}
-	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512
+	return n >= gemmReuse && m >= gemmReuse12 || n >= 2*nr && m >= gemmFar12 && ldb >= 512 ||
+		ta && n >= 64 && m >= gemmReuse12 && m*k >= gemmFarA12
 }
 
 // gemmDirect is the number of rows that a call of a kernel may take: the goroutine
@@ -65,7 +69,7 @@ func gemmVector(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, lda int, 
 		gemmPacks.put(w)
 		return
 	}
-	if tb || gemmWorthPacking(nr, m, n, ldb) {
+	if tb || gemmWorthPacking(nr, ta, m, n, k, ldb) {
 		w := gemmPacks.get()
 		w.gemm(mr, nr, vl, ta, tb, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
 		gemmPacks.put(w)
@@ -109,6 +113,7 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 	cols, rows := gemmNC, gemmKC // of a block
 	if packA && nr <= 12 && n > cols && n <= gemmWide {
 		cols, rows = n, min(rows, len(w.b)/n)
+		rows = ceilDiv(k, ceilDiv(k, rows))
 	}
 	for j0 := 0; j0 < n; j0 += cols {
 		nc := min(cols, n-j0)
@@ -116,7 +121,7 @@ func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, r
 			kc := min(rows, k-p)
 			acc := acc || p > 0
 			if tb {
-				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
+				gemmPackT(w.b[:], nr, vl, nc, kc, b[j0*ldb+p:], ldb)
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
 			}
@@ -175,11 +180,11 @@ func (w *gemmPack) packB(nr, vl, n, k int, b []float64, ldb int) {
 	}
 }
 
-// packT is packB of a block that is stored as n×k.
-func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
+// gemmPackT is packB, to dst, of a block that is stored as n×k.
+func gemmPackT(dst []float64, nr, vl, n, k int, b []float64, ldb int) {
 	for j, v := 0, 0; j < n; j += v {
 		v = gemmWidth(n-j, nr, vl)
-		panel, rows := w.b[j*k:], b[j*ldb:]
+		panel, rows := dst[j*k:], b[j*ldb:]
 		q := 0
 		for ; q+vl <= v; q += vl {
 			gemmTransposeVector(panel[q:], v, rows[q*ldb:], ldb, k)
