@@ -369,7 +369,7 @@ func (t *convTask) correlatePanels(y, x, w, start []float64, p patch, channels i
 func (t *convTask) gradPanels(sums []float64, ld int, dy, x []float64, filters, k, m int, p patch, channels int, buf []float64, table *panelTable, acc bool) {
 	kernel, size := t.kernel(), p.size()
 	pack := gemmPacks.get()
-	pack.packT(8, 4, filters, size, dy[t.position(p):], t.positions())
+	gemmPackT(pack.b[:], 8, 4, filters, size, dy[t.position(p):], t.positions())
 	add := 0
 	if acc {
 		add = 1

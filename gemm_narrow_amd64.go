@@ -50,7 +50,7 @@ func (w *gemmPack) narrow(ta, tb bool, m, n, k int, a []float64, lda int, b []fl
 			}
 			for p := 0; p < k; p += gemmNarrowDepth {
 				k := min(gemmNarrowDepth, k-p)
-				w.packT(24, 8, v, k, a[(i+j)*lda+p:], lda)
+				gemmPackT(w.b[:], 24, 8, v, k, a[(i+j)*lda+p:], lda)
 				gemmPanel(n, v, k, b[p*csb:], rsb, csb, w.b[:], v, t[j:], ldt, acc || p > 0)
 			}
 		}

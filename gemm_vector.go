@@ -29,7 +29,12 @@ const (
 // panels, B passes over one tile of A after the other.
 const gemmFew = 96
 
-// gemmWorthPacking reports whether B is to be packed for m rows.
+// gemmWide is how wide a block of B may be, at the cost of its height, so that A, if
+// it is transposed, is packed only once.
+const gemmWide = 640
+
+// gemmWorthPacking reports whether B is to be packed for m rows. A transposed A is
+// packed too then.
 func gemmWorthPacking(nr, m, n, ldb int) bool {
 	if nr != 12 {
 		return m >= gemmReuse && n >= gemmReuse
@@ -125,17 +130,22 @@ func gemmWidth(n, nr, vl int) int {
 // and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 	packA := ta && n >= 2*nr
-	most := gemmNC
-	if nr <= 12 && n > most {
-		most = ceilDiv(ceilDiv(n, ceilDiv(n, most)), nr) * nr // blocks of about the same width
+	cols, rows := gemmNC, gemmKC // of a block
+	switch {
+	case nr > 12 || n <= cols:
+	case packA && n <= gemmWide:
+		cols, rows = n, min(rows, len(w.b)/n)
+		rows = ceilDiv(k, ceilDiv(k, rows))
+	default:
+		cols = ceilDiv(ceilDiv(n, ceilDiv(n, cols)), nr) * nr // blocks of about the same width
 	}
-	for j0 := 0; j0 < n; j0 += most {
-		nc := min(most, n-j0)
-		for p := 0; p < k; p += gemmKC {
-			kc := min(gemmKC, k-p)
+	for j0 := 0; j0 < n; j0 += cols {
+		nc := min(cols, n-j0)
+		for p := 0; p < k; p += rows {
+			kc := min(rows, k-p)
 			acc := acc || p > 0
 			if tb {
-				w.packT(nr, vl, nc, kc, b[j0*ldb+p:], ldb)
+				gemmPackT(w.b[:], nr, vl, nc, kc, b[j0*ldb+p:], ldb)
 			} else {
 				w.packB(nr, vl, nc, kc, b[p*ldb+j0:], ldb)
 			}
@@ -209,11 +219,11 @@ func (w *gemmPack) packB(nr, vl, n, k int, b []float64, ldb int) {
 	}
 }
 
-// packT is packB of a block that is stored as n×k.
-func (w *gemmPack) packT(nr, vl, n, k int, b []float64, ldb int) {
+// gemmPackT is packB, to dst, of a block that is stored as n×k.
+func gemmPackT(dst []float64, nr, vl, n, k int, b []float64, ldb int) {
 	for j, v := 0, 0; j < n; j += v {
 		v = gemmWidth(n-j, nr, vl)
-		panel, rows := w.b[j*k:], b[j*ldb:]
+		panel, rows := dst[j*k:], b[j*ldb:]
 		q := 0
 		for ; q+vl <= v; q += vl {
 			gemmTransposeVector(panel[q:], v, rows[q*ldb:], ldb, k)

@@ -73,8 +73,8 @@ func (l *GRULayer) Params() []*Param {
 }
 
 func (l *GRULayer) Forward(p *Pass, x *Matrix) *Matrix {
-	t, width := l.rec.begin(p, l, x), l.rec.steps*l.Hidden
-	t.y, t.u = p.raw(x.Rows, width), p.raw(x.Rows, width)
+	t := l.rec.begin(p, l, x)
+	t.z, t.u = p.raw(t.kept(p), 3*l.Hidden), p.raw(t.kept(p), l.Hidden)
 	p.Push(t.z, t.u)
 	return l.rec.forward(p, t)
 }
@@ -100,9 +100,7 @@ func (l *GRULayer) backward(p *Pass, dy *Matrix) *Matrix {
 	t := l.rec.beginBack(p, l, dy)
 	t.u, t.z = p.Pop(), p.Pop()
 	da, du, n := t.z, t.u, l.Hidden
-	l.rec.backward(p, t)
-	sums, db, dbh := p.New(1, 3*n).Data, l.B.Grad.Data, l.Bh.Grad.Data
-	vsumrows(sums, da.Data)
+	sums, db, dbh := l.rec.backward(p, t), l.B.Grad.Data, l.Bh.Grad.Data
 	vadd(db, db, sums)
 	vadd(dbh[:2*n], dbh[:2*n], sums[:2*n])
 	vsumrows(dbh[2*n:], du.Data)
@@ -110,20 +108,20 @@ func (l *GRULayer) backward(p *Pass, dy *Matrix) *Matrix {
 }
 
 func (l *GRULayer) ahead(t *recurrentTask, i, s int) {
-	l.unit(t.at(t.z, i, s), t.at(t.u, i, s), t.before(t.h0, t.y, i, s), t.at(t.y, i, s))
+	l.unit(t.at(t.z, i, s), t.at(t.u, i, s), t.at(t.sums, i, s), t.at(t.sumsU, i, s), t.h(i, s), t.at(t.y, i, s))
 }
 
-// unit turns the sums a, to which hₜ₋₁·Wh is added but for the last block, into
-// r, z and n, adds b′ to u, which is that last block, and sets h from them and from
-// h before.
-func (l *GRULayer) unit(a, u, before, h []float64) {
+// unit turns sums, to which hₜ₋₁·Wh is added but for the last block, into r, z and n
+// in a; sets u to sumsU, which is that last block, plus b′; and h from them and from h
+// before. The sums may be a and u.
+func (l *GRULayer) unit(a, u, sums, sumsU, before, h []float64) {
 	k := l.Hidden
-	vadd(a, a, l.B.Value.Data)
-	vadd(a[:2*k], a[:2*k], l.Bh.Value.Data[:2*k])
-	vadd(u, u, l.Bh.Value.Data[2*k:])
-	vsigmoid(a[:2*k], a[:2*k])
+	vadd(sums, sums, l.B.Value.Data)
+	vadd(sums[:2*k], sums[:2*k], l.Bh.Value.Data[:2*k])
+	vadd(u, sumsU, l.Bh.Value.Data[2*k:])
+	vsigmoid(a[:2*k], sums[:2*k])
 	r, z, n := a[:k], a[k:2*k], a[2*k:]
-	vfma(n, r, u, n)
+	vfma(n, r, u, sums[2*k:])
 	vtanh(n, n)
 	// hₜ = n + z ⊙ (hₜ₋₁ − n)
 	vsub(h, before, n)
@@ -132,7 +130,7 @@ func (l *GRULayer) unit(a, u, before, h []float64) {
 
 func (l *GRULayer) back(t *recurrentTask, i, s int, d []float64) {
 	k := l.Hidden
-	a, u, before, dh := t.at(t.z, i, s), t.at(t.u, i, s), t.before(t.h0, t.y, i, s), t.dh.Row(i)
+	a, u, before, dh := t.at(t.z, i, s), t.at(t.u, i, s), t.h(i, s), t.dh.Row(i)
 	r, z, n := a[:k], a[k:2*k], a[2*k:]
 	dr, dz, dn := d[:k], d[k:2*k], d[2*k:]
 	vsub(dz, before, n)
@@ -161,7 +159,7 @@ func (l *GRULayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 	}
 	y := p.raw(h.Rows, k)
 	for i := range h.Rows {
-		l.unit(a.Row(i), u.Row(i), h.Row(i), y.Row(i))
+		l.unit(a.Row(i), u.Row(i), a.Row(i), u.Row(i), h.Row(i), y.Row(i))
 	}
 	return h.Copy(y)
 }

@@ -135,7 +135,7 @@ type Param struct {
 	Stat    bool // kept by Forward in training, such as a running mean; has no Grad
 
 	fixed *int // a row whose gradient is 0 by definition
-	lazy  bool // the layer changes Grad by addTMul only
+	lazy  bool // the layer changes Grad by addTMul or by loadGrad and storeGrad only
 	fresh bool // Grad counts as zero, whatever is in it
 	owned bool // by a network
 }
@@ -175,6 +175,21 @@ func (q *Param) addTMul(x, y *Matrix) {
 		return
 	}
 	q.Grad.AddTMul(x, y)
+}
+
+// loadGrad sets g to the gradient, and storeGrad the gradient to g, for a layer that
+// adds to those of several parameters at once.
+func (q *Param) loadGrad(g []float64) {
+	if q.fresh {
+		clear(g)
+	} else {
+		copy(g, q.Grad.Data)
+	}
+}
+
+func (q *Param) storeGrad(g []float64) {
+	q.fresh = false
+	copy(q.Grad.Data, g)
 }
 
 // prefix puts the place of a layer before the names of its parameters.

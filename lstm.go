@@ -59,7 +59,7 @@ func (l *LSTMLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	}
 	n := l.Hidden
 	l.Wx, l.Wh, l.B, l.H0, l.C0 = r.wx, r.wh, newParam("bias", 1, 4*n, rng), nil, nil
-	l.B.NoDecay, l.Wh.lazy = true, true
+	l.B.NoDecay, l.B.lazy, r.b = true, true, l.B
 	if rng != nil {
 		for j := n; j < 2*n; j++ {
 			l.B.Value.Data[j] = 1
@@ -81,11 +81,11 @@ func (l *LSTMLayer) Params() []*Param {
 }
 
 func (l *LSTMLayer) Forward(p *Pass, x *Matrix) *Matrix {
-	t, width := l.rec.begin(p, l, x), l.rec.steps*l.Hidden
-	t.y = p.raw(x.Rows, width)
+	t, n := l.rec.begin(p, l, x), l.Hidden
+	t.z = p.raw(t.kept(p), 4*n)
 	t.c0 = l.rec.start(p, l.rec.c0, x.Rows)
 	if p.Training() {
-		t.c, t.tc = p.raw(x.Rows, width), p.raw(x.Rows, width)
+		t.c, t.tc = p.raw(t.z.Rows, n), p.raw(t.z.Rows, n)
 		p.Push(t.z, t.c, t.tc)
 	}
 	return l.rec.forward(p, t)
@@ -119,27 +119,26 @@ func (l *LSTMLayer) backward(p *Pass, dy, dc *Matrix) *Matrix {
 	t.c0, t.dc = l.rec.start(p, l.rec.c0, dy.Rows), dc
 	dz := t.z
 	l.rec.backward(p, t)
-	l.B.Grad.AddSumRows(dz)
 	return dz
 }
 
 func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
-	z, y := t.at(t.z, i, s), t.at(t.y, i, s)
+	sums, z, y := t.at(t.sums, i, s), t.at(t.z, i, s), t.at(t.y, i, s)
 	if t.c == nil {
-		l.gates(z, t.c0.Row(i), t.c0.Row(i), y, y)
+		l.gates(z, sums, t.c0.Row(i), t.c0.Row(i), y, y)
 		return
 	}
-	l.gates(z, t.before(t.c0, t.c, i, s), t.at(t.c, i, s), t.at(t.tc, i, s), y)
+	l.gates(z, sums, t.cBefore(i, s), t.at(t.c, i, s), t.at(t.tc, i, s), y)
 }
 
-// gates turns the sums z into the gates, and sets c, tanh(c) and h from them and
-// from c before, which may be c itself. tc may be h.
-func (l *LSTMLayer) gates(z, before, c, tc, h []float64) {
+// gates turns the sums, which may be z, into the gates z, and sets c, tanh(c) and h
+// from them and from c before, which may be c itself. tc may be h.
+func (l *LSTMLayer) gates(z, sums, before, c, tc, h []float64) {
 	n := l.Hidden
-	vadd(z, z, l.B.Value.Data)
-	vsigmoid(z[:2*n], z[:2*n])
-	vtanh(z[2*n:3*n], z[2*n:3*n])
-	vsigmoid(z[3*n:], z[3*n:])
+	vadd(sums, sums, l.B.Value.Data)
+	vsigmoid(z[:2*n], sums[:2*n])
+	vtanh(z[2*n:3*n], sums[2*n:3*n])
+	vsigmoid(z[3*n:], sums[3*n:])
 	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
 	vmul(tc, i, g)
 	vfma(c, f, before, tc)
@@ -149,7 +148,7 @@ func (l *LSTMLayer) gates(z, before, c, tc, h []float64) {
 
 func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
 	n := l.Hidden
-	z, before, tc := t.at(t.z, k, s), t.before(t.c0, t.c, k, s), t.at(t.tc, k, s)
+	z, before, tc := t.at(t.z, k, s), t.cBefore(k, s), t.at(t.tc, k, s)
 	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
 	di, df, dg, do := d[:n], d[n:2*n], d[2*n:3*n], d[3*n:]
 	dh, dc := t.dh.Row(k), t.dc.Row(k)
@@ -180,7 +179,7 @@ func (l *LSTMLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 		z.AddMul(h, l.Wh.Value)
 	}
 	for i := range z.Rows {
-		l.gates(z.Row(i), c.Row(i), c.Row(i), h.Row(i), h.Row(i))
+		l.gates(z.Row(i), z.Row(i), c.Row(i), c.Row(i), h.Row(i), h.Row(i))
 	}
 	return h
 }

@@ -8,13 +8,15 @@ import (
 // A recurrence is what [RNNLayer], [LSTMLayer] and [GRULayer] have in common. A
 // step of a sample has gates·hidden numbers, a block for each gate.
 //
-// The products xₜ·Wx of all samples and steps are one product. Those of the
-// states, hₜ₋₁·Wh, come one step after the other, but no sample waits
-// for another: portions of the batch go through all steps on their own.
+// The products with the states come one step after the other, but no sample waits
+// for another: portions of the batch go through all steps on their own. Each value
+// is one chain of fused multiply-adds, through xₜ·Wx and then hₜ₋₁·Wh, also where
+// both are one product.
 type recurrence struct {
 	steps, in, hidden, gates int
 
 	wx, wh *Param
+	b      *Param // the only bias, nil if there are others
 	h0, c0 *Param // the state before the first step; nil: 0
 }
 
@@ -35,7 +37,7 @@ func (r *recurrence) build(name string, in Shape, hidden, gates int, after Activ
 	}
 	r.wx = newParam("wx", r.in, gates*hidden, rng)
 	r.wh = newParam("wh", hidden, gates*hidden, rng)
-	r.wx.lazy = true
+	r.wx.lazy, r.wh.lazy = true, true
 	initialize(init, after, r.wx.Value, r.in, hidden, rng)
 	if rng == nil {
 		return nil
@@ -72,8 +74,7 @@ func (r *recurrence) state(name string, rng *rand.Rand) *Param {
 type cell interface {
 	Layer
 
-	// ahead makes the gates and the new state of sample i at step s from the
-	// sums in z.
+	// ahead makes the gates and the new state of sample i at step s from the sums.
 	ahead(t *recurrentTask, i, s int)
 
 	// back takes ∂L/∂hₛ from dh. It sets z to the gradient with respect to the
@@ -83,40 +84,60 @@ type cell interface {
 }
 
 // A recurrentTask is all steps of a batch, there or back, as a loop over the
-// samples.
+// samples. Its matrices have a row for each step of each sample, or for each sample:
+// the present step, where the others need not be kept.
 type recurrentTask struct {
 	r       *recurrence
 	cell    cell
 	padding *Matrix // of the Pass
+	batch   int
+	packed  bool // the weights are; see recurrentPacked
 
 	x  *Matrix // (batch, steps·in)
-	z  *Matrix // sums, then gates, then gradients of the sums; (batch, steps·gates·hidden)
-	y  *Matrix // the states h; (batch, steps·hidden)
-	h0 *Matrix // the states before the first step; (batch, hidden)
+	xh *Matrix // rows of 1, xₛ and hₛ₋₁
+	y  *Matrix // the states h; all are kept
+	z  *Matrix // gates, then gradients of the sums; gates·hidden columns
+	u  *Matrix // for GRU: hₛ₋₁·Wh of the last gate, which then is not in z
 
-	// for GRU
-	u *Matrix // hₛ₋₁·Wh of the last gate, which then is not in z; (batch, steps·hidden)
+	sums, sumsU *Matrix // what z and u are made from, or z and u themselves
 
 	// for LSTM
-	c, tc *Matrix // c and tanh(c); (batch, steps·hidden), nil when not in training
-	c0    *Matrix // c before the first step, or the present one when not in training; (batch, hidden)
+	c, tc *Matrix // c and tanh(c); nil when not in training
+	c0    *Matrix // c before the first step, or the present one when not in training
 
 	dy     *Matrix // nil in a Forward
 	dh, dc *Matrix // (batch, hidden)
-	d      *Matrix // scratch; (batch, gates·hidden)
-	whT    *Matrix // Whᵀ
+	d      *Matrix // scratch, then what Whᵀ is multiplied by; (batch, gates·hidden)
+
+	w, last packedB // Wx above Wh, for GRU with the last gate in last; in a Backward, w is Whᵀ
+	whT     *Matrix // Whᵀ if not packed
 }
 
 var recurrentTasks freelist[recurrentTask]
 
-// begin returns the task of a Forward, with z = xₜ·Wx for all samples and steps.
+// recurrentPacked is the number of samples from which on it pays to pack the weights.
+// Then a step of the samples is one product, (xₛ, hₛ₋₁)·(Wx, Wh). Else xₛ·Wx is
+// computed for all steps at once, and hₛ₋₁·Wh added.
+const recurrentPacked = 8
+
+// begin returns the task of a Forward.
 func (r *recurrence) begin(p *Pass, c cell, x *Matrix) *recurrentTask {
 	checkPadding(p.padding, c, x.Rows, r.steps)
 	t := recurrentTasks.get()
-	*t = recurrentTask{r: r, cell: c, padding: p.padding, x: x, h0: r.start(p, r.h0, x.Rows)}
-	xs := p.Reshape(x, x.Rows*r.steps, r.in)
-	t.z = p.raw(xs.Rows, r.gates*r.hidden).Mul(xs, r.wx.Value)
+	*t = recurrentTask{r: r, cell: c, padding: p.padding, batch: x.Rows, x: x}
+	t.packed = canPackB() && x.Rows >= recurrentPacked
+	t.y = p.raw(x.Rows*r.steps, r.hidden)
+	t.xh = p.raw(t.kept(p), 1+r.in+r.hidden)
 	return t
+}
+
+// kept returns the number of rows of matrices that only training and products for
+// all steps have whole.
+func (t *recurrentTask) kept(p *Pass) int {
+	if t.packed && !p.Training() {
+		return t.batch
+	}
+	return t.batch * t.r.steps
 }
 
 // start returns the states before the first step.
@@ -130,57 +151,94 @@ func (r *recurrence) start(p *Pass, state *Param, batch int) *Matrix {
 
 // forward does the task and returns the output.
 func (r *recurrence) forward(p *Pass, t *recurrentTask) *Matrix {
-	y := t.y
-	p.Push(t.x, y, t.padding)
+	y, n, w := t.y, r.hidden, r.gates*r.hidden
+	p.Push(t.xh, y, t.padding)
+	t.sums, t.sumsU = t.z, t.u
+	if t.packed {
+		// A product is fastest to memory that is near.
+		if t.z.Rows > t.batch {
+			t.sums = p.raw(t.batch, w)
+		}
+		if t.u != nil && t.u.Rows > t.batch {
+			t.sumsU = p.raw(t.batch, n)
+		}
+		r.pack(p, &t.w, 0, t.first())
+		if t.u != nil {
+			r.pack(p, &t.last, w-n, n)
+		}
+	} else {
+		t.z.Mul(p.Reshape(t.x, t.z.Rows, r.in), r.wx.Value)
+	}
 	t.do()
-	return y
+	return p.Reshape(y, y.Rows/r.steps, r.steps*n)
+}
+
+// pack sets b to n columns, from the j-th on, of Wx above Wh.
+func (r *recurrence) pack(p *Pass, b *packedB, j, n int) {
+	b.reset(r.in+r.hidden, n, p.raw(r.in+r.hidden, n).Data)
+	b.put(0, r.in, r.wx.Value.Data[j:], r.wx.Value.Cols)
+	b.put(r.in, r.hidden, r.wh.Value.Data[j:], r.wh.Value.Cols)
 }
 
 // beginBack returns the task of a Backward, but for what the layer pushed
 // before it called forward.
 func (r *recurrence) beginBack(p *Pass, c cell, dy *Matrix) *recurrentTask {
 	t := recurrentTasks.get()
-	*t = recurrentTask{r: r, cell: c, dy: dy, padding: p.Pop(), y: p.Pop(), x: p.Pop(), h0: r.start(p, r.h0, dy.Rows)}
+	*t = recurrentTask{r: r, cell: c, batch: dy.Rows, padding: p.Pop(), y: p.Pop(), xh: p.Pop()}
+	t.packed = canPackB() && dy.Rows >= recurrentPacked
+	t.dy = p.Reshape(dy, dy.Rows*r.steps, r.hidden)
 	t.dh, t.d = p.New(dy.Rows, r.hidden), p.raw(dy.Rows, r.gates*r.hidden)
-	t.whT = p.raw(r.wh.Value.Cols, r.wh.Value.Rows).T(r.wh.Value)
+	wh, whT := r.wh.Value, p.raw(r.wh.Value.Cols, r.wh.Value.Rows)
+	if t.packed {
+		t.w.reset(wh.Cols, wh.Rows, whT.Data)
+		t.w.putT(wh.Data, wh.Cols)
+	} else {
+		t.whT = whT.T(wh)
+	}
 	return t
 }
 
-// backward does the task and adds the gradients of the weights but for the
-// biases:
+// backward does the task and adds the gradients of the parameters:
 //
-//	dWx = Σ xₜᵀ·dzₜ    dWh = Σ hₜ₋₁ᵀ·dzₜ    dh₀ = Σ ∂L/∂h₀
+//	dWx = Σ xₜᵀ·dzₜ    dWh = Σ hₜ₋₁ᵀ·dzₜ    db = Σ 1·dzₜ    dh₀ = Σ ∂L/∂h₀
 //
-// where the sums are over samples and steps.
-func (r *recurrence) backward(p *Pass, t *recurrentTask) {
-	x, y, u, dh, dc := t.x, t.y, t.u, t.dh, t.dc
-	h0, n, w := t.h0, r.hidden, r.gates*r.hidden
-	dz := p.Reshape(t.z, x.Rows*r.steps, w)
+// where the sums are over samples and steps: the first three are one product.
+// Those for GRU have no b: it takes the sum, from 0, that is returned.
+func (r *recurrence) backward(p *Pass, t *recurrentTask) []float64 {
+	xh, dz, u, dh, dc := t.xh, t.z, t.u, t.dh, t.dc
+	n, w, e := r.hidden, r.gates*r.hidden, 1+r.in
 	t.do()
-	r.wx.addTMul(p.Reshape(x, dz.Rows, r.in), dz)
-	before := p.raw(x.Rows, r.steps*n) // hₜ₋₁
-	for i := range x.Rows {
-		copy(before.Row(i), h0.Row(i))
-		copy(before.Row(i)[n:], y.Row(i))
+	g := p.raw(e+n, w)
+	db, dwx, dwh := g.Data[:w], g.Data[w:e*w], g.Data[e*w:]
+	clear(db)
+	if r.b != nil {
+		r.b.loadGrad(db)
 	}
+	r.wx.loadGrad(dwx)
+	r.wh.loadGrad(dwh)
 	if u == nil {
-		r.wh.addTMul(p.Reshape(before, dz.Rows, n), dz)
+		gemm(true, false, e+n, w, xh.Rows, xh.Data, e+n, dz.Data, w, g.Data, w, true)
 	} else {
-		dwh := r.wh.Grad.Data
-		gemm(true, false, n, w-n, dz.Rows, before.Data, n, dz.Data, w, dwh, w, true)
-		gemm(true, false, n, n, dz.Rows, before.Data, n, u.Data, n, dwh[w-n:], w, true)
+		gemm(true, false, e+n, w-n, xh.Rows, xh.Data, e+n, dz.Data, w, g.Data, w, true)
+		gemm(true, false, e, n, xh.Rows, xh.Data, e+n, operand(dz.Data, w, w-n, dz.Rows, true), w, g.Data[w-n:], w, true)
+		gemm(true, false, n, n, xh.Rows, operand(xh.Data, e+n, e, xh.Rows, true), e+n, u.Data, n, dwh[w-n:], w, true)
 	}
+	if r.b != nil {
+		r.b.storeGrad(db)
+	}
+	r.wx.storeGrad(dwx)
+	r.wh.storeGrad(dwh)
 	if r.h0 != nil {
 		r.h0.Grad.AddSumRows(dh)
 	}
 	if r.c0 != nil {
 		r.c0.Grad.AddSumRows(dc)
 	}
+	return db
 }
 
 // inputGrad returns dx = dz·Wxᵀ.
 func (r *recurrence) inputGrad(p *Pass, dz *Matrix) *Matrix {
-	dz = p.Reshape(dz, len(dz.Data)/(r.gates*r.hidden), r.gates*r.hidden)
 	dx := p.raw(dz.Rows, r.in).MulT(dz, r.wx.Value)
 	return p.Reshape(dx, dx.Rows/r.steps, r.steps*r.in)
 }
@@ -188,7 +246,7 @@ func (r *recurrence) inputGrad(p *Pass, dz *Matrix) *Matrix {
 // do does the task and frees it.
 func (t *recurrentTask) do() {
 	work := t.r.steps * t.r.gates * t.r.hidden * t.r.hidden
-	parallel(t.y.Rows, max(8, 1<<18/work), t)
+	parallel(t.batch, max(8, 1<<18/work), t)
 	*t = recurrentTask{}
 	recurrentTasks.put(t)
 }
@@ -201,90 +259,154 @@ func (t *recurrentTask) run(lo, hi int) {
 	}
 }
 
-// at returns the values of sample i, step s, of x.
-func (t *recurrentTask) at(x *Matrix, i, s int) []float64 {
-	w := len(x.Data) / (t.y.Rows * t.r.steps)
-	return x.Data[(i*t.r.steps+s)*w:][:w]
+// rows returns what x has from sample i, step s, on, and how far apart the samples
+// lie.
+func (t *recurrentTask) rows(x *Matrix, i, s int) (data []float64, ld int) {
+	if x.Rows == t.batch {
+		return x.Data[i*x.Cols:], x.Cols
+	}
+	return x.Data[(i*t.r.steps+s)*x.Cols:], t.r.steps * x.Cols
 }
 
-// before returns the state of sample i before step s, first or one of all.
-func (t *recurrentTask) before(first, all *Matrix, i, s int) []float64 {
+// at returns the values of sample i, step s, of x.
+func (t *recurrentTask) at(x *Matrix, i, s int) []float64 {
+	data, _ := t.rows(x, i, s)
+	return data[:x.Cols]
+}
+
+// h returns the state of sample i before step s.
+func (t *recurrentTask) h(i, s int) []float64 { return t.at(t.xh, i, s)[1+t.r.in:] }
+
+// cBefore returns c of sample i before step s, when in training.
+func (t *recurrentTask) cBefore(i, s int) []float64 {
 	if s == 0 {
-		return first.Row(i)
+		return t.c0.Row(i)
 	}
-	return t.at(all, i, s-1)
+	return t.at(t.c, i, s-1)
+}
+
+// first returns how many columns of z are sums with hₛ₋₁·Wh.
+func (t *recurrentTask) first() int {
+	if t.u != nil {
+		return (t.r.gates - 1) * t.r.hidden
+	}
+	return t.r.gates * t.r.hidden
 }
 
 // pads reports whether step s of sample i is padding. Then the state stays.
 func (t *recurrentTask) pads(i, s int) bool { return t.padding != nil && t.padding.At(i, s) != 0 }
 
+func (t *recurrentTask) forward(lo, hi int) {
+	r := t.r
+	for i := lo; i < hi; i++ {
+		clear(t.h(i, 0))
+		if r.h0 != nil {
+			copy(t.h(i, 0), r.h0.Value.Data)
+		}
+	}
+	for s := range r.steps {
+		for i := lo; i < hi; i++ {
+			row := t.at(t.xh, i, s)
+			row[0] = 1
+			copy(row[1:], t.x.Row(i)[s*r.in:][:r.in])
+		}
+		t.sum(lo, hi, s)
+		for i := lo; i < hi; i++ {
+			y := t.at(t.y, i, s)
+			if t.pads(i, s) {
+				copy(y, t.h(i, s))
+				if t.c != nil {
+					copy(t.at(t.c, i, s), t.cBefore(i, s))
+				}
+			} else {
+				t.cell.ahead(t, i, s)
+			}
+			if s+1 < r.steps {
+				copy(t.h(i, s+1), y)
+			}
+		}
+	}
+}
+
+// sum sets sums and sumsU of a portion of the samples at step s.
+func (t *recurrentTask) sum(lo, hi, s int) {
+	r, m := t.r, hi-lo
+	n, w, k := r.hidden, r.gates*r.hidden, r.in+r.hidden
+	if s == 0 && r.h0 == nil {
+		k = r.in // h is 0
+		for i := lo; i < hi && t.u != nil; i++ {
+			clear(t.at(t.sumsU, i, 0))
+		}
+	}
+	x, ldx := t.rows(t.xh, lo, s)
+	z, ldz := t.rows(t.sums, lo, s)
+	x, h := x[1:], x[1+r.in:]
+	if t.packed {
+		t.mulPacked(&t.w, m, 0, k, x, ldx, z, ldz, false)
+	} else if k > r.in {
+		t.mul(m, t.first(), n, h, ldx, r.wh.Value.Data, w, z, ldz, true)
+	}
+	if t.u == nil {
+		return
+	}
+	u, ldu := t.rows(t.sumsU, lo, s)
+	if t.packed {
+		t.mulPacked(&t.last, m, 0, r.in, x, ldx, z[w-n:], ldz, false)
+		if k > r.in {
+			t.mulPacked(&t.last, m, r.in, k, h, ldx, u, ldu, false)
+		}
+	} else if k > r.in {
+		t.mul(m, n, n, h, ldx, r.wh.Value.Data[w-n:], w, u, ldu, false)
+	}
+}
+
 // mul is [gemm]; a portion of the batch keeps to its goroutine.
 func (t *recurrentTask) mul(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, acc bool) {
-	if m == t.y.Rows {
+	if m == t.batch {
 		gemm(false, false, m, n, k, a, lda, b, ldb, c, ldc, acc)
 	} else {
 		gemmSerial(false, false, m, n, k, a, lda, b, ldb, c, ldc, acc)
 	}
 }
 
-func (t *recurrentTask) forward(lo, hi int) {
-	steps, n, w, m := t.r.steps, t.r.hidden, t.r.gates*t.r.hidden, hi-lo
-	wh := t.r.wh.Value.Data
-	for s := range steps {
-		at := lo*steps + s
-		h, ldh := t.h0.Data[lo*n:], n
-		if s > 0 {
-			h, ldh = t.y.Data[(at-1)*n:], steps*n
-		}
-		switch {
-		case s == 0 && t.r.h0 == nil: // h is 0
-			for i := lo; i < hi && t.u != nil; i++ {
-				clear(t.at(t.u, i, 0))
-			}
-		case t.u == nil:
-			t.mul(m, w, n, h, ldh, wh, w, t.z.Data[at*w:], steps*w, true)
-		default:
-			t.mul(m, w-n, n, h, ldh, wh, w, t.z.Data[at*w:], steps*w, true)
-			t.mul(m, n, n, h, ldh, wh[w-n:], w, t.u.Data[at*n:], steps*n, false)
-		}
-		for i := lo; i < hi; i++ {
-			if !t.pads(i, s) {
-				t.cell.ahead(t, i, s)
-				continue
-			}
-			copy(t.at(t.y, i, s), t.before(t.h0, t.y, i, s))
-			if t.c != nil {
-				copy(t.at(t.c, i, s), t.before(t.c0, t.c, i, s))
-			}
-		}
+// mulPacked is mul for packed weights.
+func (t *recurrentTask) mulPacked(b *packedB, m, from, to int, a []float64, lda int, c []float64, ldc int, acc bool) {
+	if m == t.batch {
+		b.mulParallel(m, from, to, a, lda, c, ldc, acc)
+	} else {
+		b.mul(m, from, to, a, lda, c, ldc, acc)
 	}
 }
 
 // backward goes back through time. hₛ is output, and the next step begins with it:
 // what comes from there is in dh.
 func (t *recurrentTask) backward(lo, hi int) {
-	steps, n, w, m := t.r.steps, t.r.hidden, t.r.gates*t.r.hidden, hi-lo
-	for s := steps - 1; s >= 0; s-- {
+	n, w, m := t.r.hidden, t.r.gates*t.r.hidden, hi-lo
+	for s := t.r.steps - 1; s >= 0; s-- {
 		for i := lo; i < hi; i++ {
-			dh := t.dh.Row(i)
+			dh, d, z := t.dh.Row(i), t.d.Row(i), t.at(t.z, i, s)
 			vadd(dh, dh, t.at(t.dy, i, s))
 			if !t.pads(i, s) {
-				t.cell.back(t, i, s, t.d.Row(lo))
-				continue
+				t.cell.back(t, i, s, d)
+			} else {
+				clear(z)
+				if t.u != nil {
+					clear(t.at(t.u, i, s))
+				}
 			}
-			clear(t.at(t.z, i, s))
+			copy(d, z)
 			if t.u != nil {
-				clear(t.at(t.u, i, s))
+				copy(d[w-n:], t.at(t.u, i, s))
 			}
 		}
-		at, dh, whT := lo*steps+s, t.dh.Data[lo*n:], t.whT.Data
-		switch {
-		case s == 0 && t.r.h0 == nil: // nobody asks for dh
-		case t.u == nil:
-			t.mul(m, n, w, t.z.Data[at*w:], steps*w, whT, n, dh, n, true)
-		default:
-			t.mul(m, n, w-n, t.z.Data[at*w:], steps*w, whT, n, dh, n, true)
-			t.mul(m, n, n, t.u.Data[at*n:], steps*n, whT[(w-n)*n:], n, dh, n, true)
+		if s == 0 && t.r.h0 == nil {
+			return // nobody asks for dh
+		}
+		d, dh := t.d.Data[lo*w:], t.dh.Data[lo*n:]
+		if t.packed {
+			t.mulPacked(&t.w, m, 0, w, d, w, dh, n, true)
+		} else {
+			t.mul(m, n, w, d, w, t.whT.Data, n, dh, n, true)
 		}
 	}
 }

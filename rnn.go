@@ -64,7 +64,7 @@ func (l *RNNLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, err
 	}
 	l.Wx, l.Wh, l.B, l.H0 = r.wx, r.wh, newParam("bias", 1, l.Hidden, rng), nil
-	l.B.NoDecay, l.Wh.lazy = true, true
+	l.B.NoDecay, l.B.lazy, r.b = true, true, l.B
 	if l.LearnState {
 		l.H0 = r.state("h0", rng)
 		r.h0 = l.H0
@@ -82,7 +82,7 @@ func (l *RNNLayer) Params() []*Param {
 
 func (l *RNNLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	t := l.rec.begin(p, l, x)
-	t.y = p.Reshape(t.z, x.Rows, l.rec.steps*l.Hidden) // the states take the place of the sums
+	t.z = t.y // the states take the place of the sums
 	return l.rec.forward(p, t)
 }
 
@@ -106,15 +106,16 @@ func (l *RNNLayer) backward(p *Pass, dy *Matrix) *Matrix {
 	dz := p.raw(dy.Rows*l.rec.steps, l.Hidden)
 	t.z = dz
 	l.rec.backward(p, t)
-	l.B.Grad.AddSumRows(dz)
 	return dz
 }
 
-func (l *RNNLayer) ahead(t *recurrentTask, i, s int) { l.activate(t.at(t.y, i, s)) }
+func (l *RNNLayer) ahead(t *recurrentTask, i, s int) {
+	l.activate(t.at(t.y, i, s), t.at(t.sums, i, s))
+}
 
-// activate turns the sums h into the state.
-func (l *RNNLayer) activate(h []float64) {
-	vadd(h, h, l.B.Value.Data)
+// activate turns the sums, which may be h, into the state h.
+func (l *RNNLayer) activate(h, sums []float64) {
+	vadd(h, sums, l.B.Value.Data)
 	if l.ReLU {
 		vrelu(h, h)
 	} else {
@@ -142,7 +143,7 @@ func (l *RNNLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 		z.AddMul(h, l.Wh.Value)
 	}
 	for i := range z.Rows {
-		l.activate(z.Row(i))
+		l.activate(z.Row(i), z.Row(i))
 	}
 	return h.Copy(z)
 }
