@@ -33,6 +33,10 @@ const gemmFew = 96
 // it is transposed, is packed only once.
 const gemmWide = 640
 
+// gemmOnce is the number of rows of A up to which panels of a transposed B, if they
+// are narrow, are packed one at a time.
+const gemmOnce = 128
+
 // gemmWorthPacking reports whether B is to be packed for m rows. A transposed A is
 // packed too then.
 func gemmWorthPacking(nr, m, n, ldb int) bool {
@@ -129,6 +133,10 @@ func gemmWidth(n, nr, vl int) int {
 // gemm packs blocks of B, and of A if it is transposed and used more than twice,
 // and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+	if tb && !ta && nr <= 12 && m <= gemmOnce {
+		w.turns(nr, vl, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)
+		return
+	}
 	packA := ta && n >= 2*nr
 	cols, rows := gemmNC, gemmKC // of a block
 	switch {
@@ -201,6 +209,20 @@ func (w *gemmPack) widePanels(mr, nr, vl int, packA bool, m, n, k int, a []float
 				v = gemmWidth(n-j, nr, vl)
 				gemmPanel(h, v, k, ap[at:], rs, cs, w.b[j*k:], v, cp[i*ldc+j:], ldc, acc)
 			}
+		}
+	}
+}
+
+// turns is gemm for A·Bᵀ with few rows of A, all of which pass over every panel of B at
+// once. So a panel is packed when its turn comes, in the place of the one before, and
+// is in the first cache.
+func (w *gemmPack) turns(nr, vl, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
+	for p := 0; p < k; p += gemmKC {
+		kc := min(gemmKC, k-p)
+		for j, v := 0, 0; j < n; j += v {
+			v = gemmWidth(n-j, nr, vl)
+			gemmPackT(w.b[:], nr, vl, v, kc, b[j*ldb+p:], ldb)
+			gemmPanel(m, v, kc, a[p*csa:], rsa, csa, w.b[:], v, c[j:], ldc, acc || p > 0)
 		}
 	}
 }
