@@ -392,6 +392,7 @@ func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 	t := biasTask{z: z, gelu: true}
 	if d.B != nil {
 		t.bias = d.B.Value.Data
+		checkBias(z, t.bias)
 	}
 	if p.Training() {
 		t.y = p.raw(z.Rows, z.Cols)
@@ -407,11 +408,19 @@ func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 
 // addBias adds the bias b to every row of z.
 func addBias(z *Matrix, b []float64) {
+	checkBias(z, b)
 	if len(z.Data) < 2*elementPart {
 		vaddrow(z.Data, z.Data, b)
 		return
 	}
 	biasTask{z: z, bias: b}.parallel()
+}
+
+// checkBias panics unless b has a value for each column of z. Kernels rely on it.
+func checkBias(z *Matrix, b []float64) {
+	if len(b) != z.Cols {
+		panic(fmt.Sprintf("nn: Forward: a bias of %d values for a %d×%d matrix", len(b), z.Rows, z.Cols))
+	}
 }
 
 // A biasTask adds a bias, if there is one, to the rows of z, and then, if gelu is set,

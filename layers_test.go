@@ -1,9 +1,11 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -278,4 +280,24 @@ func TestDenseActivated(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A bias that a program has replaced by one of another size ends in a panic, not in
+// the memory beside it.
+func TestDenseBiasSize(t *testing.T) {
+	for _, next := range []Layer{Tanh, GELU} {
+		for _, size := range []int{0, 1, 7, 9, 64} {
+			d := Dense(8)
+			net := New(testRand(), Input(4), d, next)
+			d.B.Value = NewMatrix(1, size)
+			func() {
+				defer func() {
+					if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "nn: ") || !strings.Contains(v, "8") {
+						t.Errorf("Dense(8) with a bias of %d values, %v: %q", size, next, v)
+					}
+				}()
+				net.Predict(NewMatrix(3, 4))
+			}()
+		}
+	}
 }
