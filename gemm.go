@@ -60,7 +60,7 @@ import "fmt"
 // is packed in any case, by transposing 8×8 blocks in registers; so there is
 // one kernel for A·B, Aᵀ·B and A·Bᵀ.
 //
-// Parallel. Rows or columns of C are shared out, whichever there are more of. Small
+// Parallel. Rows or columns of C are shared out, mostly whichever there are more of. Small
 // products are the difficult ones: to wake a sleeping core takes 50 µs, in which
 // the other could have done 32×784·784×128 alone. So workers stay awake for a
 // moment (parallel.go).
@@ -102,7 +102,7 @@ func gemm(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, 
 	t := gemmTasks.get()
 	*t = gemmTask{ta, tb, acc, m, n, k, lda, ldb, ldc, a, b, c, false, unit}
 	steps := n
-	if m >= n || n < 2*nr || nr == 0 && m >= 16 && !tb {
+	if gemmByRow(nr, ta, tb, m, n) {
 		t.byRow = true
 		steps = m
 	}
@@ -113,6 +113,20 @@ func gemm(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb int, 
 	parallel(steps, grain, t)
 	*t = gemmTask{}
 	gemmTasks.put(t)
+}
+
+// gemmByRow reports whether C is cut into rows, not columns, for several processors.
+// Each packs for itself all that it needs of both operands: of A as soon as it is
+// transposed, of B with AVX2 nearly always. So what is packed is better cut than packed
+// by each.
+func gemmByRow(nr int, ta, tb bool, m, n int) bool {
+	switch {
+	case nr == 0:
+		return m >= n || m >= 16 && !tb
+	case nr == 12 && !ta && n >= 8*nr:
+		return m > 3*n
+	}
+	return m >= n || n < 2*nr
 }
 
 // gemmFits reports whether an r×c matrix with rows ld apart lies within n values.
