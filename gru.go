@@ -72,8 +72,10 @@ func (l *GRULayer) Params() []*Param {
 	return ps
 }
 
-func (l *GRULayer) Forward(p *Pass, x *Matrix) *Matrix {
-	t := l.rec.begin(p, l, x)
+func (l *GRULayer) Forward(p *Pass, x *Matrix) *Matrix { return l.forward(p, x, false) }
+
+func (l *GRULayer) forward(p *Pass, x *Matrix, last bool) *Matrix {
+	t := l.rec.begin(p, l, x, last)
 	t.z, t.u = p.raw(t.kept(p), 3*l.Hidden), p.raw(t.kept(p), l.Hidden)
 	p.Push(t.z, t.u)
 	return l.rec.forward(p, t)
@@ -90,14 +92,14 @@ func (l *GRULayer) Forward(p *Pass, x *Matrix) *Matrix {
 //
 // where db, db′ and dh₀ are also sums over the samples.
 func (l *GRULayer) Backward(p *Pass, dy *Matrix) *Matrix {
-	return l.rec.inputGrad(p, l.backward(p, dy))
+	return l.inputGrad(p, l.backward(p, dy, false))
 }
 
 // BackwardParams is Backward without dx.
-func (l *GRULayer) BackwardParams(p *Pass, dy *Matrix) { l.backward(p, dy) }
+func (l *GRULayer) BackwardParams(p *Pass, dy *Matrix) { l.backward(p, dy, false) }
 
-func (l *GRULayer) backward(p *Pass, dy *Matrix) *Matrix {
-	t := l.rec.beginBack(p, l, dy)
+func (l *GRULayer) backward(p *Pass, dy *Matrix, last bool) *Matrix {
+	t := l.rec.beginBack(p, l, dy, last)
 	t.u, t.z = p.Pop(), p.Pop()
 	da, du, n := t.z, t.u, l.Hidden
 	sums, db, dbh := l.rec.backward(p, t), l.B.Grad.Data, l.Bh.Grad.Data
@@ -107,8 +109,10 @@ func (l *GRULayer) backward(p *Pass, dy *Matrix) *Matrix {
 	return da
 }
 
+func (l *GRULayer) inputGrad(p *Pass, dz *Matrix) *Matrix { return l.rec.inputGrad(p, dz) }
+
 func (l *GRULayer) ahead(t *recurrentTask, i, s int) {
-	l.unit(t.at(t.z, i, s), t.at(t.u, i, s), t.at(t.sums, i, s), t.at(t.sumsU, i, s), t.h(i, s), t.at(t.y, i, s))
+	l.unit(t.at(t.z, i, s), t.at(t.u, i, s), t.at(t.sums, i, s), t.at(t.sumsU, i, s), t.h(i, s), t.state(i, s))
 }
 
 // unit turns sums, to which hₜ₋₁·Wh is added but for the last block, into r, z and n

@@ -242,21 +242,30 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 
 // Forward applies the layers from the first to the last. A convolution, and Dense if
 // GELU follows, applies the activation after it to each part of its output while
-// that is in the cache.
+// that is in the cache. A recurrent layer before [Last] keeps no states for output.
 func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 	for i := 0; i < len(ls); i++ {
 		if i+1 < len(ls) {
-			if a, ok := ls[i+1].(Activation); ok {
-				if y := forwardActivated(p, ls[i], a, x); y != nil {
-					x = y
-					i++
-					continue
-				}
+			if y := forwardBoth(p, ls[i], ls[i+1], x); y != nil {
+				x = y
+				i++
+				continue
 			}
 		}
 		x = ls[i].Forward(p, x)
 	}
 	return x
+}
+
+// forwardBoth goes through l and next together, if there is a way, or returns nil.
+func forwardBoth(p *Pass, l, next Layer, x *Matrix) *Matrix {
+	switch next := next.(type) {
+	case Activation:
+		return forwardActivated(p, l, next, x)
+	case *LastLayer:
+		return forwardLast(p, l, x)
+	}
+	return nil
 }
 
 // Backward is the chain rule: for y = f(g(x)) the gradient of the output of g is
@@ -265,12 +274,10 @@ func (ls Layers) Forward(p *Pass, x *Matrix) *Matrix {
 func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	for i := len(ls) - 1; i >= 0; i-- {
 		if i > 0 {
-			if a, ok := ls[i-1].(Activation); ok && a == ReLU {
-				if dx := backwardPooledReLU(p, ls[i], dy); dx != nil {
-					dy = dx
-					i--
-					continue
-				}
+			if dx := backwardBoth(p, ls[i-1], ls[i], dy); dx != nil {
+				dy = dx
+				i--
+				continue
 			}
 		}
 		dy = ls[i].Backward(p, dy)
@@ -278,12 +285,35 @@ func (ls Layers) Backward(p *Pass, dy *Matrix) *Matrix {
 	return dy
 }
 
+// backwardBoth goes back through next and l together, if there is a way, or returns
+// nil.
+func backwardBoth(p *Pass, l, next Layer, dy *Matrix) *Matrix {
+	if a, ok := l.(Activation); ok && a == ReLU {
+		return backwardPooledReLU(p, next, dy)
+	}
+	if isLast(next) {
+		return backwardLast(p, l, dy)
+	}
+	return nil
+}
+
 // BackwardParams is Backward without the gradient of the input.
 func (ls Layers) BackwardParams(p *Pass, dy *Matrix) {
 	if len(ls) == 0 {
 		return
 	}
-	dy = ls[1:].Backward(p, dy)
+	k := 1
+	if len(ls) > 1 && isLast(ls[1]) {
+		k = 2
+	}
+	dy = ls[k:].Backward(p, dy)
+	if k == 2 {
+		if c := wentLast(p, ls[0]); c != nil {
+			c.backward(p, dy, true)
+			return
+		}
+		dy = ls[1].Backward(p, dy)
+	}
 	if l, ok := ls[0].(ParamLayer); ok {
 		l.BackwardParams(p, dy)
 	} else {

@@ -80,8 +80,10 @@ func (l *LSTMLayer) Params() []*Param {
 	return ps
 }
 
-func (l *LSTMLayer) Forward(p *Pass, x *Matrix) *Matrix {
-	t, n := l.rec.begin(p, l, x), l.Hidden
+func (l *LSTMLayer) Forward(p *Pass, x *Matrix) *Matrix { return l.forward(p, x, false) }
+
+func (l *LSTMLayer) forward(p *Pass, x *Matrix, last bool) *Matrix {
+	t, n := l.rec.begin(p, l, x, last), l.Hidden
 	t.z = p.raw(t.kept(p), 4*n)
 	t.c0 = l.rec.start(p, l.rec.c0, x.Rows)
 	if p.Training() {
@@ -104,17 +106,19 @@ func (l *LSTMLayer) Forward(p *Pass, x *Matrix) *Matrix {
 //
 // where db, dh₀ and dc₀ are also sums over the samples.
 func (l *LSTMLayer) Backward(p *Pass, dy *Matrix) *Matrix {
-	return l.rec.inputGrad(p, l.backward(p, dy, p.New(dy.Rows, l.Hidden)))
+	return l.inputGrad(p, l.backward(p, dy, false))
 }
 
 // BackwardParams is Backward without dx.
-func (l *LSTMLayer) BackwardParams(p *Pass, dy *Matrix) {
-	l.backward(p, dy, p.New(dy.Rows, l.Hidden))
+func (l *LSTMLayer) BackwardParams(p *Pass, dy *Matrix) { l.backward(p, dy, false) }
+
+func (l *LSTMLayer) backward(p *Pass, dy *Matrix, last bool) *Matrix {
+	return l.backwardFrom(p, dy, p.New(dy.Rows, l.Hidden), last)
 }
 
-// backward takes in dc the gradient with respect to the last c.
-func (l *LSTMLayer) backward(p *Pass, dy, dc *Matrix) *Matrix {
-	t := l.rec.beginBack(p, l, dy)
+// backwardFrom takes in dc the gradient with respect to the last c.
+func (l *LSTMLayer) backwardFrom(p *Pass, dy, dc *Matrix, last bool) *Matrix {
+	t := l.rec.beginBack(p, l, dy, last)
 	t.tc, t.c, t.z = p.Pop(), p.Pop(), p.Pop()
 	t.c0, t.dc = l.rec.start(p, l.rec.c0, dy.Rows), dc
 	dz := t.z
@@ -122,8 +126,10 @@ func (l *LSTMLayer) backward(p *Pass, dy, dc *Matrix) *Matrix {
 	return dz
 }
 
+func (l *LSTMLayer) inputGrad(p *Pass, dz *Matrix) *Matrix { return l.rec.inputGrad(p, dz) }
+
 func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
-	sums, z, y := t.at(t.sums, i, s), t.at(t.z, i, s), t.at(t.y, i, s)
+	sums, z, y := t.at(t.sums, i, s), t.at(t.z, i, s), t.state(i, s)
 	if t.c == nil {
 		l.gates(z, sums, t.c0.Row(i), t.c0.Row(i), y, y)
 		return

@@ -81,6 +81,14 @@ type cell interface {
 	// sums, and dh to ∂L/∂hₛ₋₁ but for the way through the products. d is scratch of
 	// the size of z.
 	back(t *recurrentTask, i, s int, d []float64)
+
+	// forward is Forward, but returns the last states alone if last is set. backward then
+	// takes only their gradient. It returns dz, the gradient of the sums.
+	forward(p *Pass, x *Matrix, last bool) *Matrix
+	backward(p *Pass, dy *Matrix, last bool) *Matrix
+
+	// inputGrad returns dx = dz·Wxᵀ.
+	inputGrad(p *Pass, dz *Matrix) *Matrix
 }
 
 // A recurrentTask is all steps of a batch, there or back, as a loop over the
@@ -92,10 +100,11 @@ type recurrentTask struct {
 	padding *Matrix // of the Pass
 	batch   int
 	packed  bool // the weights are; see recurrentPacked
+	alone   bool // y and dy are of the last step alone
 
 	x  *Matrix // (batch, steps·in)
 	xh *Matrix // rows of 1, xₛ and hₛ₋₁
-	y  *Matrix // the states h; all are kept
+	y  *Matrix // the states h, or the last ones
 	z  *Matrix // gates, then gradients of the sums; gates·hidden columns
 	u  *Matrix // for GRU: hₛ₋₁·Wh of the last gate, which then is not in z
 
@@ -121,12 +130,12 @@ var recurrentTasks freelist[recurrentTask]
 const recurrentPacked = 8
 
 // begin returns the task of a Forward.
-func (r *recurrence) begin(p *Pass, c cell, x *Matrix) *recurrentTask {
+func (r *recurrence) begin(p *Pass, c cell, x *Matrix, last bool) *recurrentTask {
 	checkPadding(p.padding, c, x.Rows, r.steps)
 	t := recurrentTasks.get()
-	*t = recurrentTask{r: r, cell: c, padding: p.padding, batch: x.Rows, x: x}
+	*t = recurrentTask{r: r, cell: c, padding: p.padding, batch: x.Rows, x: x, alone: last}
 	t.packed = canPackB() && x.Rows >= recurrentPacked
-	t.y = p.raw(x.Rows*r.steps, r.hidden)
+	t.y = p.raw(t.returned()*x.Rows, r.hidden)
 	t.xh = p.raw(t.kept(p), 1+r.in+r.hidden)
 	return t
 }
@@ -138,6 +147,14 @@ func (t *recurrentTask) kept(p *Pass) int {
 		return t.batch
 	}
 	return t.batch * t.r.steps
+}
+
+// returned returns the number of steps whose states y has.
+func (t *recurrentTask) returned() int {
+	if t.alone {
+		return 1
+	}
+	return t.r.steps
 }
 
 // start returns the states before the first step.
@@ -152,6 +169,7 @@ func (r *recurrence) start(p *Pass, state *Param, batch int) *Matrix {
 // forward does the task and returns the output.
 func (r *recurrence) forward(p *Pass, t *recurrentTask) *Matrix {
 	y, n, w := t.y, r.hidden, r.gates*r.hidden
+	batch, steps := t.batch, t.returned() // t is gone at the end
 	p.Push(t.xh, y, t.padding)
 	t.sums, t.sumsU = t.z, t.u
 	if t.packed {
@@ -170,7 +188,7 @@ func (r *recurrence) forward(p *Pass, t *recurrentTask) *Matrix {
 		t.z.Mul(p.Reshape(t.x, t.z.Rows, r.in), r.wx.Value)
 	}
 	t.do()
-	return p.Reshape(y, y.Rows/r.steps, r.steps*n)
+	return p.Reshape(y, batch, steps*n)
 }
 
 // pack sets b to n columns, from the j-th on, of Wx above Wh.
@@ -182,11 +200,11 @@ func (r *recurrence) pack(p *Pass, b *packedB, j, n int) {
 
 // beginBack returns the task of a Backward, but for what the layer pushed
 // before it called forward.
-func (r *recurrence) beginBack(p *Pass, c cell, dy *Matrix) *recurrentTask {
+func (r *recurrence) beginBack(p *Pass, c cell, dy *Matrix, last bool) *recurrentTask {
 	t := recurrentTasks.get()
-	*t = recurrentTask{r: r, cell: c, batch: dy.Rows, padding: p.Pop(), y: p.Pop(), xh: p.Pop()}
+	*t = recurrentTask{r: r, cell: c, batch: dy.Rows, padding: p.Pop(), y: p.Pop(), xh: p.Pop(), alone: last}
 	t.packed = canPackB() && dy.Rows >= recurrentPacked
-	t.dy = p.Reshape(dy, dy.Rows*r.steps, r.hidden)
+	t.dy = p.Reshape(dy, t.returned()*dy.Rows, r.hidden)
 	t.dh, t.d = p.New(dy.Rows, r.hidden), p.raw(dy.Rows, r.gates*r.hidden)
 	wh, whT := r.wh.Value, p.raw(r.wh.Value.Cols, r.wh.Value.Rows)
 	if t.packed {
@@ -277,6 +295,15 @@ func (t *recurrentTask) at(x *Matrix, i, s int) []float64 {
 // h returns the state of sample i before step s.
 func (t *recurrentTask) h(i, s int) []float64 { return t.at(t.xh, i, s)[1+t.r.in:] }
 
+// state returns where the state of sample i after step s is: in y or, if that has
+// only the last one, where the next step has it.
+func (t *recurrentTask) state(i, s int) []float64 {
+	if t.alone && s+1 < t.r.steps {
+		return t.h(i, s+1)
+	}
+	return t.at(t.y, i, s)
+}
+
 // cBefore returns c of sample i before step s, when in training.
 func (t *recurrentTask) cBefore(i, s int) []float64 {
 	if s == 0 {
@@ -312,7 +339,7 @@ func (t *recurrentTask) forward(lo, hi int) {
 		}
 		t.sum(lo, hi, s)
 		for i := lo; i < hi; i++ {
-			y := t.at(t.y, i, s)
+			y := t.state(i, s)
 			if t.pads(i, s) {
 				copy(y, t.h(i, s))
 				if t.c != nil {
@@ -321,7 +348,7 @@ func (t *recurrentTask) forward(lo, hi int) {
 			} else {
 				t.cell.ahead(t, i, s)
 			}
-			if s+1 < r.steps {
+			if s+1 < r.steps && !t.alone {
 				copy(t.h(i, s+1), y)
 			}
 		}
@@ -385,7 +412,9 @@ func (t *recurrentTask) backward(lo, hi int) {
 	for s := t.r.steps - 1; s >= 0; s-- {
 		for i := lo; i < hi; i++ {
 			dh, d, z := t.dh.Row(i), t.d.Row(i), t.at(t.z, i, s)
-			vadd(dh, dh, t.at(t.dy, i, s))
+			if !t.alone || s+1 == t.r.steps {
+				vadd(dh, dh, t.at(t.dy, i, s))
+			}
 			if !t.pads(i, s) {
 				t.cell.back(t, i, s, d)
 			} else {

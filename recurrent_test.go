@@ -86,7 +86,7 @@ func (l *goldenCell) Backward(p *Pass, dy *Matrix) *Matrix {
 	dh := dy.Data[len(dy.Data)-l.hidden:]
 	vadd(dh, dh, l.dh)
 	if lstm, ok := l.Layer.(*LSTMLayer); ok {
-		return lstm.rec.inputGrad(p, lstm.backward(p, dy, NewMatrix(1, l.hidden, slices.Clone(l.dc)...)))
+		return lstm.rec.inputGrad(p, lstm.backwardFrom(p, dy, NewMatrix(1, l.hidden, slices.Clone(l.dc)...), false))
 	}
 	return l.Layer.Backward(p, dy)
 }

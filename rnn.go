@@ -80,9 +80,14 @@ func (l *RNNLayer) Params() []*Param {
 	return ps
 }
 
-func (l *RNNLayer) Forward(p *Pass, x *Matrix) *Matrix {
-	t := l.rec.begin(p, l, x)
+func (l *RNNLayer) Forward(p *Pass, x *Matrix) *Matrix { return l.forward(p, x, false) }
+
+func (l *RNNLayer) forward(p *Pass, x *Matrix, last bool) *Matrix {
+	t := l.rec.begin(p, l, x, last)
 	t.z = t.y // the states take the place of the sums
+	if last && !t.packed {
+		t.z = p.raw(t.kept(p), l.Hidden)
+	}
 	return l.rec.forward(p, t)
 }
 
@@ -95,22 +100,24 @@ func (l *RNNLayer) Forward(p *Pass, x *Matrix) *Matrix {
 // where db and dh₀ are also sums over the samples. With ReLU, dzₜ = dhₜ where
 // hₜ > 0, else 0.
 func (l *RNNLayer) Backward(p *Pass, dy *Matrix) *Matrix {
-	return l.rec.inputGrad(p, l.backward(p, dy))
+	return l.inputGrad(p, l.backward(p, dy, false))
 }
 
 // BackwardParams is Backward without dx.
-func (l *RNNLayer) BackwardParams(p *Pass, dy *Matrix) { l.backward(p, dy) }
+func (l *RNNLayer) BackwardParams(p *Pass, dy *Matrix) { l.backward(p, dy, false) }
 
-func (l *RNNLayer) backward(p *Pass, dy *Matrix) *Matrix {
-	t := l.rec.beginBack(p, l, dy)
+func (l *RNNLayer) backward(p *Pass, dy *Matrix, last bool) *Matrix {
+	t := l.rec.beginBack(p, l, dy, last)
 	dz := p.raw(dy.Rows*l.rec.steps, l.Hidden)
 	t.z = dz
 	l.rec.backward(p, t)
 	return dz
 }
 
+func (l *RNNLayer) inputGrad(p *Pass, dz *Matrix) *Matrix { return l.rec.inputGrad(p, dz) }
+
 func (l *RNNLayer) ahead(t *recurrentTask, i, s int) {
-	l.activate(t.at(t.y, i, s), t.at(t.sums, i, s))
+	l.activate(t.state(i, s), t.at(t.sums, i, s))
 }
 
 // activate turns the sums, which may be h, into the state h.
@@ -124,7 +131,7 @@ func (l *RNNLayer) activate(h, sums []float64) {
 }
 
 func (l *RNNLayer) back(t *recurrentTask, i, s int, _ []float64) {
-	dz, h, dh := t.at(t.z, i, s), t.at(t.y, i, s), t.dh.Row(i)
+	dz, h, dh := t.at(t.z, i, s), t.state(i, s), t.dh.Row(i)
 	if l.ReLU {
 		vreluGrad(dz, h, dh)
 	} else {

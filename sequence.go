@@ -137,6 +137,44 @@ func (l *LastLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	return y
 }
 
+func isLast(l Layer) bool {
+	_, ok := l.(*LastLayer)
+	return ok
+}
+
+// lastAlone is pushed by forwardLast, to be found by backwardLast.
+var lastAlone = new(Matrix)
+
+// forwardLast is Forward of l and of Last after it, without the states that nobody sees,
+// or nil if l is no recurrent layer. With padding the last state of a sample may be 0.
+func forwardLast(p *Pass, l Layer, x *Matrix) *Matrix {
+	c, ok := l.(cell)
+	if !ok || p.padding != nil {
+		return nil
+	}
+	y := c.forward(p, x, true)
+	p.Push(lastAlone)
+	return y
+}
+
+// backwardLast is Backward of the two, or nil if they did not go forward together.
+func backwardLast(p *Pass, l Layer, dy *Matrix) *Matrix {
+	if c := wentLast(p, l); c != nil {
+		return c.inputGrad(p, c.backward(p, dy, true))
+	}
+	return nil
+}
+
+// wentLast returns l if forwardLast went through it last, else nil.
+func wentLast(p *Pass, l Layer) cell {
+	n := len(p.stack) - 1
+	if n < 0 || p.stack[n] != lastAlone {
+		return nil
+	}
+	p.stack = p.stack[:n]
+	return l.(cell)
+}
+
 // last returns the last step of sample i, −1 if there is none.
 func (l *LastLayer) last(padding *Matrix, i int) int {
 	if padding == nil {
