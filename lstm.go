@@ -87,8 +87,8 @@ func (l *LSTMLayer) forward(p *Pass, x *Matrix, last bool) *Matrix {
 	t.z = p.raw(t.kept(p), 4*n)
 	t.c0 = l.rec.start(p, l.rec.c0, x.Rows)
 	if p.Training() {
-		t.c, t.tc = p.raw(t.z.Rows, n), p.raw(t.z.Rows, n)
-		p.Push(t.z, t.c, t.tc)
+		t.c = p.raw(t.z.Rows, n)
+		p.Push(t.z, t.c)
 	}
 	return l.rec.forward(p, t)
 }
@@ -119,7 +119,7 @@ func (l *LSTMLayer) backward(p *Pass, dy *Matrix, last bool) *Matrix {
 // backwardFrom takes in dc the gradient with respect to the last c.
 func (l *LSTMLayer) backwardFrom(p *Pass, dy, dc *Matrix, last bool) *Matrix {
 	t := l.rec.beginBack(p, l, dy, last)
-	t.tc, t.c, t.z = p.Pop(), p.Pop(), p.Pop()
+	t.c, t.z = p.Pop(), p.Pop()
 	t.c0, t.dc = l.rec.start(p, l.rec.c0, dy.Rows), dc
 	dz := t.z
 	l.rec.backward(p, t)
@@ -131,33 +131,35 @@ func (l *LSTMLayer) inputGrad(p *Pass, dz *Matrix) *Matrix { return l.rec.inputG
 func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
 	sums, z, y := t.at(t.sums, i, s), t.at(t.z, i, s), t.state(i, s)
 	if t.c == nil {
-		l.gates(z, sums, t.c0.Row(i), t.c0.Row(i), y, y)
+		l.gates(z, sums, t.c0.Row(i), t.c0.Row(i), y)
 		return
 	}
-	l.gates(z, sums, t.cBefore(i, s), t.at(t.c, i, s), t.at(t.tc, i, s), y)
+	l.gates(z, sums, t.cBefore(i, s), t.at(t.c, i, s), y)
 }
 
-// gates turns the sums, which may be z, into the gates z, and sets c, tanh(c) and h
-// from them and from c before, which may be c itself. tc may be h.
-func (l *LSTMLayer) gates(z, sums, before, c, tc, h []float64) {
+// gates turns the sums, which may be z, into the gates z, and sets c and h from them
+// and from c before, which may be c itself.
+func (l *LSTMLayer) gates(z, sums, before, c, h []float64) {
 	n := l.Hidden
 	vadd(sums, sums, l.B.Value.Data)
 	vsigmoid(z[:2*n], sums[:2*n])
 	vtanh(z[2*n:3*n], sums[2*n:3*n])
 	vsigmoid(z[3*n:], sums[3*n:])
 	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
-	vmul(tc, i, g)
-	vfma(c, f, before, tc)
-	vtanh(tc, c)
-	vmul(h, o, tc)
+	vmul(h, i, g)
+	vfma(c, f, before, h)
+	vtanh(h, c)
+	vmul(h, o, h)
 }
 
 func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
 	n := l.Hidden
-	z, before, tc := t.at(t.z, k, s), t.cBefore(k, s), t.at(t.tc, k, s)
+	z, before, c := t.at(t.z, k, s), t.cBefore(k, s), t.at(t.c, k, s)
 	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
 	di, df, dg, do := d[:n], d[n:2*n], d[2*n:3*n], d[3*n:]
 	dh, dc := t.dh.Row(k), t.dc.Row(k)
+	tc := dg // computed again, in less time than it would take to keep it
+	vtanh(tc, c)
 	vmul(do, dh, tc)
 	vmul(di, dh, o)
 	vtanhGrad(di, tc, di)
@@ -185,7 +187,7 @@ func (l *LSTMLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 		z.AddMul(h, l.Wh.Value)
 	}
 	for i := range z.Rows {
-		l.gates(z.Row(i), z.Row(i), c.Row(i), c.Row(i), h.Row(i), h.Row(i))
+		l.gates(z.Row(i), z.Row(i), c.Row(i), c.Row(i), h.Row(i))
 	}
 	return h
 }

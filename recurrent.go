@@ -111,8 +111,8 @@ type recurrentTask struct {
 	sums, sumsU *Matrix // what z and u are made from, or z and u themselves
 
 	// for LSTM
-	c, tc *Matrix // c and tanh(c); nil when not in training
-	c0    *Matrix // c before the first step, or the present one when not in training
+	c  *Matrix // nil when not in training
+	c0 *Matrix // c before the first step, or the present one when not in training
 
 	dy     *Matrix // nil in a Forward
 	dh, dc *Matrix // (batch, hidden)

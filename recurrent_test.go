@@ -75,7 +75,7 @@ func (l *goldenCell) Forward(p *Pass, x *Matrix) *Matrix {
 	y := l.Layer.Forward(p, x)
 	l.h = slices.Clone(y.Data[len(y.Data)-l.hidden:])
 	if _, ok := l.Layer.(*LSTMLayer); ok {
-		c := p.stack[len(p.stack)-5].Data // z, c, tanh(c), x, y, padding
+		c := p.stack[len(p.stack)-4].Data // z, c, x, y, padding
 		l.c = slices.Clone(c[len(c)-l.hidden:])
 	}
 	return y
