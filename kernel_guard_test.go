@@ -22,6 +22,7 @@ func TestKernelsGuarded(t *testing.T) {
 				vscale(y, 2, x)
 				vaxpy(z, x, 2, y)
 				vfma(z, x, y, w)
+				lstmBack(guarded(t, 4*n, end), x, y, z, w)
 				vsum(x)
 				vdot(x, y)
 				vmax(x)

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 )
 
@@ -153,26 +154,24 @@ func (l *LSTMLayer) gates(z, sums, before, c, h []float64) {
 }
 
 func (l *LSTMLayer) back(t *recurrentTask, k, s int, d []float64) {
-	n := l.Hidden
-	z, before, c := t.at(t.z, k, s), t.cBefore(k, s), t.at(t.c, k, s)
-	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
-	di, df, dg, do := d[:n], d[n:2*n], d[2*n:3*n], d[3*n:]
-	dh, dc := t.dh.Row(k), t.dc.Row(k)
-	tc := dg // computed again, in less time than it would take to keep it
-	vtanh(tc, c)
-	vmul(do, dh, tc)
-	vmul(di, dh, o)
-	vtanhGrad(di, tc, di)
-	vadd(dc, dc, di)
-	vmul(di, dc, g)
-	vmul(df, dc, before)
-	vmul(dg, dc, i)
-	vmul(dc, dc, f)
-	clear(dh)
-	// The gradients of the sums take the place of the gates.
-	vsigmoidGrad(z[:2*n], z[:2*n], d[:2*n])
-	vtanhGrad(g, g, dg)
-	vsigmoidGrad(o, o, do)
+	z, tc := t.at(t.z, k, s), d[:l.Hidden]
+	vtanh(tc, t.at(t.c, k, s)) // again: to keep it would take longer
+	lstmBack(z, t.cBefore(k, s), tc, t.dh.Row(k), t.dc.Row(k))
+}
+
+// lstmBack is Backward for one step of a sample: z, the gates, becomes dz, and dc
+// what the step before gets, as dh, which is left at 0.
+func lstmBack(z, before, tc, dh, dc []float64) {
+	n := len(tc)
+	before, dh, dc = before[:n], dh[:n], dc[:n]
+	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:4*n]
+	for j := lstmBackFast(z, before, tc, dh, dc); j < n; j++ {
+		e := dc[j] + float64(float64(dh[j]*o[j])*math.FMA(-tc[j], tc[j], 1))
+		o[j] = dh[j] * tc[j] * (o[j] * (1 - o[j]))
+		dc[j], dh[j] = e*f[j], 0
+		f[j] = e * before[j] * (f[j] * (1 - f[j]))
+		i[j], g[j] = e*g[j]*(i[j]*(1-i[j])), e*i[j]*math.FMA(-g[j], g[j], 1)
+	}
 }
 
 // CanStep returns nil.
