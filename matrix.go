@@ -170,9 +170,18 @@ func (m *Matrix) outside(op string, i, j int) {
 	panic(fmt.Sprintf("nn: %s: no element %d, %d in a %d×%d matrix", op, i, j, m.Rows, m.Cols))
 }
 
-// Row returns row i. Changing it changes m.
+// Row returns row i. Changing it changes m. It panics if there is none.
 func (m *Matrix) Row(i int) []float64 {
-	return m.Data[i*m.Cols : (i+1)*m.Cols : (i+1)*m.Cols]
+	// Data may have the capacity for more rows, of a larger batch before.
+	if uint(i) >= uint(m.Rows) {
+		m.noRow(i)
+	}
+	return m.Data[i*m.Cols:][:m.Cols:m.Cols]
+}
+
+//go:noinline
+func (m *Matrix) noRow(i int) {
+	panic(fmt.Sprintf("nn: Row: no row %d in a %d×%d matrix", i, m.Rows, m.Cols))
 }
 
 // RowRange returns rows lo to hi-1 as a matrix. Changing it changes m.

@@ -732,6 +732,10 @@ func TestMatrixPanics(t *testing.T) {
 		{"At: no element 0, 3 in a 2×3 matrix", func() { x23.At(0, 3) }},
 		{"At: no element 1, -1 in a 2×3 matrix", func() { x23.At(1, -1) }},
 		{"Set: no element 0, 3 in a 2×3 matrix", func() { x23.Set(0, 3, 1) }},
+		{"Row: no row 2 in a 2×3 matrix", func() { x23.Row(2) }},
+		{"Row: no row -1 in a 2×3 matrix", func() { x23.Row(-1) }},
+		{"Row: no row 2 in a 2×3 matrix", func() { NewMatrix(4, 3).Resize(2, 3).Row(2) }}, // the memory is there
+		{"Row: no row 2 in a 2×3 matrix", func() { x23.ArgMax(2) }},
 		{"RowRange: no rows 1 to 3 in a 2×3 matrix", func() { x23.RowRange(1, 3) }},
 		{"RowRange: no rows -1 to 1 in a 2×3 matrix", func() { x23.RowRange(-1, 1) }},
 		{"RowRange: no rows 2 to 1 in a 2×3 matrix", func() { x23.RowRange(2, 1) }},
