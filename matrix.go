@@ -83,9 +83,12 @@ func size(op string, rows, cols int) int {
 	return int(n)
 }
 
-// check panics if m has not the number of elements that its shape says.
-// Kernels rely on it.
+// check panics if m is nil, or has not the number of elements that its shape
+// says. Kernels rely on it.
 func (m *Matrix) check(op string) {
+	if m == nil {
+		panic("nn: " + op + ": a matrix is nil")
+	}
 	if !m.sound() {
 		panic(fmt.Sprintf("nn: %s: a %d×%d matrix has %d values", op, m.Rows, m.Cols, len(m.Data)))
 	}
@@ -324,6 +327,7 @@ func (z *Matrix) HStack(xs ...*Matrix) *Matrix {
 	if len(xs) == 0 {
 		panic("nn: HStack: no matrices")
 	}
+	xs[0].check("HStack")
 	rows, cols := xs[0].Rows, 0
 	for _, x := range xs {
 		x.check("HStack")
@@ -351,6 +355,7 @@ func (z *Matrix) VStack(xs ...*Matrix) *Matrix {
 	if len(xs) == 0 {
 		panic("nn: VStack: no matrices")
 	}
+	xs[0].check("VStack")
 	rows, cols := 0, xs[0].Cols
 	for _, x := range xs {
 		x.check("VStack")
@@ -401,7 +406,7 @@ func (z *Matrix) AddTMul(x, y *Matrix) *Matrix { return z.product("AddTMul", tru
 // product sets z to the product of x, or xᵀ if tx, and y, or yᵀ if ty; if add
 // is set it adds the product to z.
 func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
-	if !x.sound() || !y.sound() {
+	if x == nil || y == nil || !x.sound() || !y.sound() {
 		x.check(op)
 		y.check(op)
 	}
@@ -433,6 +438,7 @@ func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
 // Equal reports whether m and x have the same shape and no two elements
 // differ by more than tol. Equal infinities do not differ; NaN equals nothing.
 func (m *Matrix) Equal(x *Matrix, tol float64) bool {
+	x.check("Equal")
 	if m.Rows != x.Rows || m.Cols != x.Cols {
 		return false
 	}

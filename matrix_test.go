@@ -953,3 +953,43 @@ func TestMatrixAllocs(t *testing.T) {
 		}
 	})
 }
+
+// A matrix that is nil, such as a Grad before training or the Y of a Dataset
+// without targets, is a mistake that the panic names.
+func TestNilMatrix(t *testing.T) {
+	x, z := NewMatrix(2, 2), new(Matrix)
+	for op, f := range map[string]func(){
+		"Mul":                  func() { z.Mul(x, nil) },
+		"TMul":                 func() { z.TMul(nil, x) },
+		"Add":                  func() { z.Add(x, nil) },
+		"Sub":                  func() { z.Sub(nil, x) },
+		"AddScaled":            func() { z.AddScaled(nil, 2, x) },
+		"Exp":                  func() { z.Exp(nil) },
+		"T":                    func() { z.T(nil) },
+		"Copy":                 func() { z.Copy(nil) },
+		"HStack":               func() { z.HStack(nil, x) },
+		"VStack":               func() { z.VStack(nil, x) },
+		"SumRows":              func() { z.SumRows(nil) },
+		"Equal":                func() { x.Equal(nil, 0) },
+		"MSE":                  func() { MSE.Eval(nil, x, nil) },
+		"CrossEntropy":         func() { CrossEntropy.Eval(nil, nil, x) },
+		"BinaryCrossEntropy":   func() { BinaryCrossEntropy.Eval(nil, x, nil) },
+		"FocalCrossEntropy":    func() { FocalCrossEntropyLoss{}.Eval(nil, x, nil) },
+		"Accuracy":             func() { Accuracy(nil, x) },
+		"Report":               func() { Report(x, nil) },
+		"ROCAUC":               func() { ROCAUC(x, nil) },
+		"LogLoss":              func() { LogLoss(x, nil) },
+		"R2":                   func() { R2(nil, x) },
+		"RootMeanSquaredError": func() { RootMeanSquaredError(x, nil) },
+		"OneHot":               func() { OneHot(nil, 2) },
+		"Classes":              func() { Classes(nil) },
+		"ClassIndices":         func() { ClassIndices(nil, nil) },
+		"StandardScaler":       func() { StandardScaler(nil) },
+		"MinMaxScaler":         func() { MinMaxScaler(nil, 0, 1) },
+		"Scaler.Apply":         func() { Scaler{}.Apply(nil) },
+		"NewTensor":            func() { NewTensor(nil) },
+		"PredictTo":            func() { New(nil, Input(2), Dense(1)).PredictTo(nil, x) },
+	} {
+		matPanics(t, "nn: "+op+": a matrix is nil", f)
+	}
+}

@@ -152,6 +152,9 @@ func (n *Network) Predict(x *Matrix) *Matrix { return n.PredictTo(new(Matrix), x
 // has predicted before.
 func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 	n.checkInput("Predict", x)
+	if dst == nil {
+		dst.check("PredictTo")
+	}
 	if overlaps(dst.Data[:cap(dst.Data)], x.Data) {
 		panic("nn: Predict: dst overlaps x")
 	}
