@@ -95,12 +95,15 @@ func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, 
 // checkOnce returns an error if a layer stands in two places.
 func checkOnce(ls Layers, seen map[Layer]bool) error {
 	for _, l := range ls {
+		if isNil(l) {
+			continue // Build's to report
+		}
 		if isOwned(l) {
 			return fmt.Errorf("%s is part of another network; use a new one, or Layers.Clone", describe(l))
 		}
 		var inside []Layers
 		switch l := l.(type) {
-		case nil, Activation: // nil is Build's to report
+		case Activation:
 			continue
 		case Layers: // not comparable
 			inside = []Layers{l}
@@ -136,8 +139,11 @@ func (n *Network) checkBuilt(op string) {
 	}
 }
 
-// checkMade panics if n is the zero Network.
+// checkMade panics if n is nil or the zero Network.
 func (n *Network) checkMade(op string) {
+	if n == nil {
+		panic("nn: " + op + ": the network is nil")
+	}
 	if n.rows == 0 {
 		panic("nn: " + op + ": the network was not made by New or Load")
 	}
@@ -209,6 +215,13 @@ func (n *Network) out() Shape {
 		return n.shapes[k-1]
 	}
 	return n.in
+}
+
+// isNil reports whether l is nil, or a nil pointer of a layer's type, which only
+// reflection can tell.
+func isNil(l Layer) bool {
+	v := reflect.ValueOf(l)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // isOwned reports whether l is part of a network. Params of a layer that was
