@@ -287,7 +287,8 @@ func thousands(n int) string {
 
 // describe returns a layer as one would write it: Dense(128),
 // Dense(10, NoBias), Residual(Dense(8), Tanh). Layers of any type are
-// described by their exported fields, hence the reflection.
+// described by their exported fields, hence the reflection; those that JSON may
+// omit stand with their names: Embedding(50, 16, Padding=0).
 func describe(l Layer) string {
 	if s, ok := l.(fmt.Stringer); ok {
 		return s.String()
@@ -314,12 +315,16 @@ func describe(l Layer) string {
 			bare = false
 			continue
 		}
+		option := strings.HasSuffix(f.Tag.Get("json"), ",omitempty")
 		text := ""
 		switch y := reflect.Indirect(x).Interface().(type) {
 		case bool:
 			text, bare = f.Name, false
 		case Layers:
 			text = describeList(y)
+			if option {
+				text = "[" + text + "]"
+			}
 		case []Layers:
 			for _, ls := range y {
 				args = append(args, "["+describeList(ls)+"]")
@@ -328,7 +333,7 @@ func describe(l Layer) string {
 		default:
 			text = fmt.Sprint(y)
 		}
-		if x.Kind() != reflect.Bool && !bare {
+		if x.Kind() != reflect.Bool && (option || !bare) {
 			text = f.Name + "=" + text
 		}
 		args = append(args, text)
