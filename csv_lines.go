@@ -108,7 +108,7 @@ func (s *csvLines) column(name string) (int, error) {
 		if j := slices.Index(s.header, name); j >= 0 {
 			return j, nil
 		}
-		return 0, fmt.Errorf("nn: %s: there is no column %.40q", s.op, name)
+		return 0, fmt.Errorf("nn: %s: there is no column %.40q; there are %s", s.op, name, listNames(s.header))
 	}
 	j, err := strconv.Atoi(name)
 	if j < 0 {
@@ -118,6 +118,23 @@ func (s *csvLines) column(name string) (int, error) {
 		return 0, fmt.Errorf("nn: %s: column %.40q is not one of the numbers 0 to %d", s.op, name, s.width-1)
 	}
 	return j, nil
+}
+
+// listNames returns the names of columns, those after the first eight as …: they
+// show a misspelt name, and a file whose fields another character separates.
+func listNames(names []string) string {
+	var b strings.Builder
+	for j, name := range names {
+		if j == 8 {
+			b.WriteString(", …")
+			break
+		}
+		if j > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.40q", name)
+	}
+	return b.String()
 }
 
 // next reads a line and reports whether there was one.
