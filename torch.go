@@ -147,7 +147,7 @@ func (f *torchFile) open(r io.ReaderAt, size int64) error {
 	}
 	z, err := zip.NewReader(r, size)
 	if errors.Is(err, zip.ErrFormat) {
-		return badFormat("%v, as torch.save writes; ReadTensors reads safetensors", err)
+		return badFormat("%v; ReadTensors reads a safetensors file", err)
 	}
 	if err != nil {
 		return zipError(err)
