@@ -469,10 +469,13 @@ func distinct(op string, y *Matrix) []float64 {
 }
 
 // ClassIndices replaces each value in y by its index in classes, which must be
-// in increasing order. If a value is not among them it returns an error and
-// leaves y as it was.
+// in increasing order, as those of [Classes] are. If a value is not among them it
+// returns an error and leaves y as it was. It panics if classes have another order.
 func ClassIndices(y *Matrix, classes []float64) error {
 	y.check("ClassIndices")
+	if !slices.IsSorted(classes) {
+		panic(fmt.Sprintf("nn: ClassIndices: the %d classes are not in increasing order", len(classes)))
+	}
 	for i, v := range y.Data {
 		if _, ok := slices.BinarySearch(classes, v); !ok {
 			return fmt.Errorf("nn: ClassIndices: label %v in row %d is not among the %d classes", v, i/y.Cols, len(classes))

@@ -181,6 +181,11 @@ func (t *Trainer) setup() {
 		}
 		t.layers = append(t.layers[:n-1:n-1], inner...)
 	}
+	if n := len(t.layers); n > 0 && isSoftmax(t.layers[n-1]) {
+		if width, _ := t.Net.out().last(); width == 1 {
+			panic("nn: Trainer: the network ends with Softmax of one value, which is always 1; end it with Sigmoid")
+		}
+	}
 	for _, l := range t.layers {
 		t.byLayer = append(t.byLayer, l.Params())
 	}
