@@ -803,6 +803,10 @@ func TestMatrixPanics(t *testing.T) {
 		matPanics(t, "nn: "+test.want, test.f)
 	}
 
+	if rows := math.MaxInt >> 10; math.MaxInt > math.MaxInt32 { // fewer fit there
+		matPanics(t, fmt.Sprintf("nn: NewMatrix: there is no %d×1 matrix", rows), func() { NewMatrix(rows, 1) })
+	}
+
 	// The first operand is not stretched; neither side is for an outer sum.
 	for _, test := range matBinary {
 		for _, s := range [][2]int{{1, 2}, {3, 1}, {3, 3}, {3, 2}, {0, 0}, {0, 3}, {2, 0}} {
