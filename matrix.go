@@ -239,6 +239,9 @@ func (z *Matrix) Fill(v float64) *Matrix {
 // evenly over [lo, hi), and returns z. Rounding may yield hi itself. It panics
 // unless lo ≤ hi and hi − lo is finite.
 func (z *Matrix) FillUniform(rng *rand.Rand, lo, hi float64) *Matrix {
+	if rng == nil {
+		panic("nn: FillUniform: rng is nil")
+	}
 	if !(lo <= hi && hi-lo <= math.MaxFloat64) {
 		panic(fmt.Sprintf("nn: FillUniform: [%v, %v) is no interval", lo, hi))
 	}
@@ -251,6 +254,9 @@ func (z *Matrix) FillUniform(rng *rand.Rand, lo, hi float64) *Matrix {
 // FillNormal sets the elements of z, row by row, to random numbers of the
 // normal distribution with the given mean and standard deviation, and returns z.
 func (z *Matrix) FillNormal(rng *rand.Rand, mean, std float64) *Matrix {
+	if rng == nil {
+		panic("nn: FillNormal: rng is nil")
+	}
 	for i := range z.Data {
 		z.Data[i] = math.FMA(normal(rng), std, mean)
 	}

@@ -787,6 +787,8 @@ func TestMatrixPanics(t *testing.T) {
 		{"AddScaled: the result is 2×3 but the receiver is 3×2", func() { NewMatrix(3, 2).AddScaled(x23, 1, x23) }},
 		{"Clip: [2, 1] is no interval", func() { new(Matrix).Clip(x23, 2, 1) }},
 		{"Clip: [NaN, 1] is no interval", func() { new(Matrix).Clip(x23, math.NaN(), 1) }},
+		{"FillUniform: rng is nil", func() { x23.FillUniform(nil, 0, 1) }},
+		{"FillNormal: rng is nil", func() { x23.FillNormal(nil, 0, 1) }},
 		{"FillUniform: [2, 1) is no interval", func() { x23.FillUniform(rng, 2, 1) }},
 		{"FillUniform: [0, +Inf) is no interval", func() { x23.FillUniform(rng, 0, math.Inf(1)) }},
 		{"Max: nothing to choose from in a 0×3 matrix", func() { NewMatrix(0, 3).Max() }},

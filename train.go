@@ -11,7 +11,8 @@ import (
 )
 
 // A Trainer trains a network. Only Net must be set; the other fields may be
-// changed at any time between two steps.
+// changed at any time between two steps. It is not safe for concurrent use, nor
+// is a network that two of them train; it uses all processors by itself.
 type Trainer struct {
 	Net        *Network
 	Loss       Loss      // nil: CrossEntropy after Softmax, BinaryCrossEntropy after Sigmoid, else MSE
@@ -286,7 +287,8 @@ func (t *Trainer) checkBatch(op string, x, y *Matrix) {
 // What other libraries call a callback is the body of the loop: there the
 // program may evaluate, save, change the learning rate, or stop by a break.
 // Training happens only as the loop asks for it, and goes on where it was if
-// Train is called again.
+// Train is called again. Train does not stop if training diverges: the loss that
+// it reports is NaN then. [Trainer.Fit] does, and says where.
 func (t *Trainer) Train(d Dataset, epochs int) iter.Seq[Epoch] {
 	return func(yield func(Epoch) bool) {
 		for range epochs {
