@@ -478,6 +478,9 @@ func (t *Trainer) Evaluate(d Dataset) float64 {
 //		if stop.After(trainer.Evaluate(valid)) {
 //			break
 //		}
+//		if stop.Waited == 0 { // to keep the best network, not the last
+//			best = net.Clone()
+//		}
 //	}
 type Patience struct {
 	Epochs   int     // how many in a row may be no better before training stops; 0 means 1
