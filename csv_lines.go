@@ -183,6 +183,11 @@ func isNumber(f string) bool {
 	return err == nil
 }
 
+// notNumber is the error of a field that is no number.
+type notNumber string
+
+func (f notNumber) Error() string { return fmt.Sprintf("%.40q is not a number", string(f)) }
+
 var errMissing = errors.New("a value is missing")
 
 // parseNumber returns the finite number that f stands for.
@@ -193,7 +198,7 @@ func parseNumber(f string) (float64, error) {
 	case f == "":
 		return 0, errMissing
 	case errors.Is(err, strconv.ErrSyntax):
-		return 0, fmt.Errorf("%.40q is not a number", f)
+		return 0, notNumber(f)
 	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
 		return 0, fmt.Errorf("%.40q is not a finite number", f)
 	}
@@ -207,7 +212,16 @@ func (s *csvLines) fieldError(j int, err error) error {
 	if s.header != nil && s.header[j] != "" {
 		name = fmt.Sprintf(" (%.40s)", s.header[j])
 	}
-	return fmt.Errorf("nn: %s: line %d, column %d%s: %w", s.op, line, j+1, name, err)
+	remedy := ""
+	if s.op == "CSV" { // not that of an Encoder, whose columns are what they are
+		switch {
+		case err == errMissing:
+			remedy = "; see Missing"
+		case errors.As(err, new(notNumber)):
+			remedy = "; for text see Categories and Skip"
+		}
+	}
+	return fmt.Errorf("nn: %s: line %d, column %d%s: %w%s", s.op, line, j+1, name, err, remedy)
 }
 
 // readError returns the error of reading a line.

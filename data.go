@@ -89,9 +89,8 @@ func readIDX(r *bufio.Reader) (*Matrix, error) {
 // maxIDX is the most values that ReadIDX reads.
 const maxIDX = min(1<<30, maxElements)
 
-// maxElements is the most float64 values that a slice can hold: the addresses of
-// a process have 48 bits.
-const maxElements = min(math.MaxInt/8, 1<<45)
+// maxElements is the most float64 values that a slice can hold.
+const maxElements = math.MaxInt / 8
 
 // noEOF returns err, or io.ErrUnexpectedEOF for the end of a file in the middle.
 func noEOF(err error) error {

@@ -133,12 +133,12 @@ func TestCSVErrors(t *testing.T) {
 		{CSV{Target: "2", NoHeader: true}, "1,2\n", `nn: CSV: column "2" is not one of the numbers 0 to 1`},
 		{CSV{Target: "-3", NoHeader: true}, "1,2\n", `nn: CSV: column "-3" is not one of the numbers 0 to 1`},
 		{CSV{Target: "a", NoHeader: true}, "1,2\n", `nn: CSV: column "a" is not one of the numbers 0 to 1`},
-		{CSV{Target: "b"}, "a,b\n1,2\n3,red\n", `nn: CSV: line 3, column 2 (b): "red" is not a number`},
-		{CSV{Target: "b"}, "a,b\n1,2\n,red\n", `nn: CSV: line 3, column 1 (a): a value is missing`},
+		{CSV{Target: "b"}, "a,b\n1,2\n3,red\n", `nn: CSV: line 3, column 2 (b): "red" is not a number; for text see Categories and Skip`},
+		{CSV{Target: "b"}, "a,b\n1,2\n,red\n", `nn: CSV: line 3, column 1 (a): a value is missing; see Missing`},
 		{CSV{}, "a,b\n1,\"2\n\",3\n", `nn: CSV: line 2: wrong number of fields: 3, but 2 in the first line`},
-		{CSV{}, "a\n\"1\n2\"\n", `nn: CSV: line 2, column 1 (a): "1\n2" is not a number`},
+		{CSV{}, "a\n\"1\n2\"\n", `nn: CSV: line 2, column 1 (a): "1\n2" is not a number; for text see Categories and Skip`},
 		{CSV{Comma: '"'}, "a\n1\n", "nn: CSV: csv: invalid field or comment delimiter"},
-		{CSV{Comma: '\t'}, "a\tb\n\t1\n", `nn: CSV: line 2, column 1 (a): a value is missing`},
+		{CSV{Comma: '\t'}, "a\tb\n\t1\n", `nn: CSV: line 2, column 1 (a): a value is missing; see Missing`},
 	} {
 		d, names, err := c.csv.Read(strings.NewReader(c.in))
 		if err == nil || err.Error() != c.want || d != (Dataset{}) || names != nil {
@@ -187,7 +187,7 @@ func TestCSVRows(t *testing.T) {
 			}
 		}
 	}
-	if want := `nn: CSV: line 4, column 2 (b): "x" is not a number`; n != 1 || rows.Err() == nil || rows.Err().Error() != want {
+	if want := `nn: CSV: line 4, column 2 (b): "x" is not a number; for text see Categories and Skip`; n != 1 || rows.Err() == nil || rows.Err().Error() != want {
 		t.Errorf("%d samples, %v, want %s", n, rows.Err(), want)
 	}
 }

@@ -261,17 +261,17 @@ func TestEncoderErrors(t *testing.T) {
 		csv      CSV
 		in, want string
 	}{
-		{CSV{}, late.String(), `nn: CSV: line 100002, column 1 (a): "red" is not a number`},
+		{CSV{}, late.String(), `nn: CSV: line 100002, column 1 (a): "red" is not a number; for text see Categories and Skip`},
 		{CSV{Categories: []string{"a"}}, many.String(), `nn: CSV: line 65538, column 1 (a): "c65536" is one more category than 65536, the most that a column may have`},
 		{CSV{Categories: []string{"a"}}, "a\n" + strings.Repeat("x", 1025), `nn: CSV: line 2, column 1 (a): the category "` + strings.Repeat("x", 40) + `"… has 1025 bytes; 1024 are the most`},
-		{CSV{}, "a,b\n1,NA\n", `nn: CSV: line 2, column 2 (b): a value is missing`},
-		{CSV{Categories: []string{"b"}}, "a,b\n1,x\n1,\" \"\n", `nn: CSV: line 3, column 2 (b): a value is missing`},
-		{CSV{Target: "b", Missing: MissingMean}, "a,b\n1,\n", `nn: CSV: line 2, column 2 (b): a value is missing`},
+		{CSV{}, "a,b\n1,NA\n", `nn: CSV: line 2, column 2 (b): a value is missing; see Missing`},
+		{CSV{Categories: []string{"b"}}, "a,b\n1,x\n1,\" \"\n", `nn: CSV: line 3, column 2 (b): a value is missing; see Missing`},
+		{CSV{Target: "b", Missing: MissingMean}, "a,b\n1,\n", `nn: CSV: line 2, column 2 (b): a value is missing; see Missing`},
 		{CSV{Missing: MissingMean}, "a,b\n1,\n2,NA\n", `nn: CSV: column 2 (b): there is no value to take the mean of`},
 		{CSV{Missing: MissingMean, Categories: []string{"b"}}, "a,b\n1,\n2,NA\n", `nn: CSV: column 2 (b): there is no value to take the mean of`},
 		{CSV{Missing: MissingMean}, "a\n", `nn: CSV: column 1 (a): there is no value to take the mean of`},
 		{CSV{Missing: MissingMean}, "a\n1.7e308\n-1.7e308\n", `nn: CSV: column 1 (a): the numbers are too large for their mean to be a number`},
-		{CSV{Missing: MissingDrop}, "a,b\n,x\n1,x\n", `nn: CSV: line 3, column 2 (b): "x" is not a number`},
+		{CSV{Missing: MissingDrop}, "a,b\n,x\n1,x\n", `nn: CSV: line 3, column 2 (b): "x" is not a number; for text see Categories and Skip`},
 		{CSV{Categories: []string{"c"}}, "a,b\n1,2\n", `nn: CSV: there is no column "c"; there are "a", "b"`},
 		{CSV{Categories: []string{"a"}}, "a,b,a\n1,2,3\n", `nn: CSV: line 1, column 3: the name "a" is that of column 1 too`},
 		{CSV{Skip: []string{""}}, "a,b\n1,2\n", `nn: CSV: there is no column ""; there are "a", "b"`},

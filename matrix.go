@@ -77,7 +77,7 @@ func FromRows(rows [][]float64) *Matrix {
 // size returns rows·cols, or panics if there is no such matrix.
 func size(op string, rows, cols int) int {
 	hi, n := bits.Mul64(uint64(rows), uint64(cols))
-	if rows|cols < 0 || hi != 0 || n > maxElements {
+	if rows|cols < 0 || hi != 0 || n > min(maxElements, 1<<45) { // addresses have 48 bits
 		panic(fmt.Sprintf("nn: %s: there is no %d×%d matrix", op, rows, cols))
 	}
 	return int(n)
