@@ -124,7 +124,7 @@ func TestCSVErrors(t *testing.T) {
 	}{
 		{CSV{}, "", "nn: CSV: no lines: unexpected EOF"},
 		{CSV{}, "a,b,a\n1,2,3\n", `nn: CSV: line 1, column 3: the name "a" is that of column 1 too`},
-		{CSV{}, "a,,c\n1,2,3\n", `nn: CSV: line 1, column 2: the column has no name`},
+		{CSV{}, "a,,c\n1,2,3\n", `nn: CSV: line 1, column 2: the column has no name; "" in Skip leaves it out`},
 		{CSV{}, "\n1.5,2\n3,4\n", `nn: CSV: line 2, column 1: the names of all columns are numbers; set NoHeader if the first line is a sample`},
 		{CSV{Target: "c"}, "a,b\n1,2\n", `nn: CSV: there is no column "c"; there are "a", "b"`},
 		{CSV{Target: "b"}, "a;b\n1;2\n", `nn: CSV: there is no column "b"; there are "a;b"`},

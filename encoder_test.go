@@ -275,7 +275,7 @@ func TestEncoderErrors(t *testing.T) {
 		{CSV{Categories: []string{"c"}}, "a,b\n1,2\n", `nn: CSV: there is no column "c"; there are "a", "b"`},
 		{CSV{Categories: []string{"a"}}, "a,b,a\n1,2,3\n", `nn: CSV: line 1, column 3: the name "a" is that of column 1 too`},
 		{CSV{Skip: []string{""}}, "a,b\n1,2\n", `nn: CSV: there is no column ""; there are "a", "b"`},
-		{CSV{}, ",b\n1,2\n", `nn: CSV: line 1, column 1: the column has no name`},
+		{CSV{}, ",b\n1,2\n", `nn: CSV: line 1, column 1: the column has no name; "" in Skip leaves it out`},
 		{CSV{Categories: []string{"a"}}, "a,b\nx,1\ny\n", `nn: CSV: line 3: wrong number of fields: 1, but 2 in the first line`},
 		{CSV{Categories: []string{"a"}}, "a,b\nx,1\n\"y\n", `nn: CSV: line 3: extraneous or missing " in quoted-field`},
 		{CSV{}, "", "nn: CSV: no lines: unexpected EOF"},
