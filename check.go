@@ -56,6 +56,9 @@ type checker struct {
 }
 
 func (c *checker) check() (err error) {
+	if isNil(c.layer) {
+		return fmt.Errorf("the layer is nil")
+	}
 	if err := c.in.check(); err != nil {
 		return err
 	}

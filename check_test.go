@@ -114,6 +114,8 @@ func TestTestLayer(t *testing.T) {
 		layer Layer
 		want  string
 	}{
+		{nil, "the layer is nil"},
+		{(*DenseLayer)(nil), "the layer is nil"},
 		{&gain{hidden: 1, mistake: "shape"}, "should be 3×6"},
 		{&gain{hidden: 1, mistake: "params"}, "other parameters"},
 		{&gain{hidden: 1, mistake: "names"}, "named"},

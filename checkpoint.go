@@ -148,7 +148,7 @@ func (t *Trainer) resume(r io.Reader) error {
 	}
 	for _, key := range []string{"nn.layers", "nn.input"} {
 		if a, b := differ(meta[key], want[key]); a != b {
-			return badFormat("%s: the file has %.80q where the network has %.80q", key, a, b)
+			return badFormat("%s: the file has %#.80q where the network has %#.80q", key, a, b)
 		}
 	}
 	if have := fmt.Sprintf("%T", t.Optimizer); meta["nn.optimizer"] != have {
@@ -203,13 +203,14 @@ func (t *Trainer) resume(r io.Reader) error {
 	return nil
 }
 
-// differ returns a and b from a little before the first byte that differs.
+// differ returns a and b, the JSON of layers or of a shape, from the layer on in
+// which they differ.
 func differ(a, b string) (string, string) {
 	k := 0
 	for k < len(a) && k < len(b) && a[k] == b[k] {
 		k++
 	}
-	k = max(0, k-30)
+	k = max(0, strings.LastIndex(a[:k], `{"layer"`))
 	return a[k:], b[k:]
 }
 

@@ -300,3 +300,18 @@ func TestSetSource(t *testing.T) {
 		}
 	}
 }
+
+// The error for a network of another form shows the layer that differs.
+func TestResumeOtherLayers(t *testing.T) {
+	var file bytes.Buffer
+	a := Trainer{Net: New(nil, Input(3), Dense(4), ReLU, Dense(2))}
+	a.Step(NewMatrix(1, 3), NewMatrix(1, 2))
+	if err := a.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	b := Trainer{Net: New(nil, Input(3), Dense(4), ReLU, Dense(5))}
+	want := "nn: Resume: nn.layers: the file has `{\"layer\":\"Dense\",\"config\":{\"Out\":2}}]` where the network has `{\"layer\":\"Dense\",\"config\":{\"Out\":5}}]`"
+	if err := b.Resume(&file); err == nil || err.Error() != want {
+		t.Errorf("Resume: %v, want %s", err, want)
+	}
+}

@@ -108,7 +108,7 @@ func (s *csvLines) column(name string) (int, error) {
 		if j := slices.Index(s.header, name); j >= 0 {
 			return j, nil
 		}
-		return 0, fmt.Errorf("nn: %s: there is no column %.40q", s.op, name)
+		return 0, fmt.Errorf("nn: %s: there is no column %.40q; there are %s", s.op, name, listNames(s.header))
 	}
 	j, err := strconv.Atoi(name)
 	if j < 0 {
@@ -118,6 +118,23 @@ func (s *csvLines) column(name string) (int, error) {
 		return 0, fmt.Errorf("nn: %s: column %.40q is not one of the numbers 0 to %d", s.op, name, s.width-1)
 	}
 	return j, nil
+}
+
+// listNames returns the names of columns, those after the first eight as …: they
+// show a misspelt name, and a file whose fields another character separates.
+func listNames(names []string) string {
+	var b strings.Builder
+	for j, name := range names {
+		if j == 8 {
+			b.WriteString(", …")
+			break
+		}
+		if j > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.40q", name)
+	}
+	return b.String()
 }
 
 // next reads a line and reports whether there was one.
@@ -166,6 +183,11 @@ func isNumber(f string) bool {
 	return err == nil
 }
 
+// notNumber is the error of a field that is no number.
+type notNumber string
+
+func (f notNumber) Error() string { return fmt.Sprintf("%.40q is not a number", string(f)) }
+
 var errMissing = errors.New("a value is missing")
 
 // parseNumber returns the finite number that f stands for.
@@ -176,7 +198,7 @@ func parseNumber(f string) (float64, error) {
 	case f == "":
 		return 0, errMissing
 	case errors.Is(err, strconv.ErrSyntax):
-		return 0, fmt.Errorf("%.40q is not a number", f)
+		return 0, notNumber(f)
 	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
 		return 0, fmt.Errorf("%.40q is not a finite number", f)
 	}
@@ -190,7 +212,16 @@ func (s *csvLines) fieldError(j int, err error) error {
 	if s.header != nil && s.header[j] != "" {
 		name = fmt.Sprintf(" (%.40s)", s.header[j])
 	}
-	return fmt.Errorf("nn: %s: line %d, column %d%s: %w", s.op, line, j+1, name, err)
+	remedy := ""
+	if s.op == "CSV" { // not that of an Encoder, whose columns are what they are
+		switch {
+		case err == errMissing:
+			remedy = "; see Missing"
+		case errors.As(err, new(notNumber)):
+			remedy = "; for text see Categories and Skip"
+		}
+	}
+	return fmt.Errorf("nn: %s: line %d, column %d%s: %w%s", s.op, line, j+1, name, err, remedy)
 }
 
 // readError returns the error of reading a line.

@@ -124,19 +124,21 @@ func TestCSVErrors(t *testing.T) {
 	}{
 		{CSV{}, "", "nn: CSV: no lines: unexpected EOF"},
 		{CSV{}, "a,b,a\n1,2,3\n", `nn: CSV: line 1, column 3: the name "a" is that of column 1 too`},
-		{CSV{}, "a,,c\n1,2,3\n", `nn: CSV: line 1, column 2: the column has no name`},
+		{CSV{}, "a,,c\n1,2,3\n", `nn: CSV: line 1, column 2: the column has no name; "" in Skip leaves it out`},
 		{CSV{}, "\n1.5,2\n3,4\n", `nn: CSV: line 2, column 1: the names of all columns are numbers; set NoHeader if the first line is a sample`},
-		{CSV{Target: "c"}, "a,b\n1,2\n", `nn: CSV: there is no column "c"`},
-		{CSV{Skip: []string{"0"}}, "a,b\n1,2\n", `nn: CSV: there is no column "0"`},
+		{CSV{Target: "c"}, "a,b\n1,2\n", `nn: CSV: there is no column "c"; there are "a", "b"`},
+		{CSV{Target: "b"}, "a;b\n1;2\n", `nn: CSV: there is no column "b"; there are "a;b"`},
+		{CSV{Target: "x"}, "a,b,c,d,e,f,g,h,i\n", `nn: CSV: there is no column "x"; there are "a", "b", "c", "d", "e", "f", "g", "h", …`},
+		{CSV{Skip: []string{"0"}}, "a,b\n1,2\n", `nn: CSV: there is no column "0"; there are "a", "b"`},
 		{CSV{Target: "2", NoHeader: true}, "1,2\n", `nn: CSV: column "2" is not one of the numbers 0 to 1`},
 		{CSV{Target: "-3", NoHeader: true}, "1,2\n", `nn: CSV: column "-3" is not one of the numbers 0 to 1`},
 		{CSV{Target: "a", NoHeader: true}, "1,2\n", `nn: CSV: column "a" is not one of the numbers 0 to 1`},
-		{CSV{Target: "b"}, "a,b\n1,2\n3,red\n", `nn: CSV: line 3, column 2 (b): "red" is not a number`},
-		{CSV{Target: "b"}, "a,b\n1,2\n,red\n", `nn: CSV: line 3, column 1 (a): a value is missing`},
+		{CSV{Target: "b"}, "a,b\n1,2\n3,red\n", `nn: CSV: line 3, column 2 (b): "red" is not a number; for text see Categories and Skip`},
+		{CSV{Target: "b"}, "a,b\n1,2\n,red\n", `nn: CSV: line 3, column 1 (a): a value is missing; see Missing`},
 		{CSV{}, "a,b\n1,\"2\n\",3\n", `nn: CSV: line 2: wrong number of fields: 3, but 2 in the first line`},
-		{CSV{}, "a\n\"1\n2\"\n", `nn: CSV: line 2, column 1 (a): "1\n2" is not a number`},
+		{CSV{}, "a\n\"1\n2\"\n", `nn: CSV: line 2, column 1 (a): "1\n2" is not a number; for text see Categories and Skip`},
 		{CSV{Comma: '"'}, "a\n1\n", "nn: CSV: csv: invalid field or comment delimiter"},
-		{CSV{Comma: '\t'}, "a\tb\n\t1\n", `nn: CSV: line 2, column 1 (a): a value is missing`},
+		{CSV{Comma: '\t'}, "a\tb\n\t1\n", `nn: CSV: line 2, column 1 (a): a value is missing; see Missing`},
 	} {
 		d, names, err := c.csv.Read(strings.NewReader(c.in))
 		if err == nil || err.Error() != c.want || d != (Dataset{}) || names != nil {
@@ -185,7 +187,7 @@ func TestCSVRows(t *testing.T) {
 			}
 		}
 	}
-	if want := `nn: CSV: line 4, column 2 (b): "x" is not a number`; n != 1 || rows.Err() == nil || rows.Err().Error() != want {
+	if want := `nn: CSV: line 4, column 2 (b): "x" is not a number; for text see Categories and Skip`; n != 1 || rows.Err() == nil || rows.Err().Error() != want {
 		t.Errorf("%d samples, %v, want %s", n, rows.Err(), want)
 	}
 }

@@ -431,6 +431,7 @@ func (h *rowStack) reset() {
 // for a 1 in the column of the class. It panics if a label is not one of
 // 0, 1, …, classes−1.
 func OneHot(labels *Matrix, classes int) *Matrix {
+	labels.check("OneHot")
 	z := NewMatrix(len(labels.Data), max(classes, 0))
 	for i, v := range labels.Data {
 		z.Row(i)[classIndex("OneHot", i, v, classes)] = 1
@@ -456,6 +457,7 @@ func classIndex(op string, i int, v float64, classes int) int {
 func Classes(y *Matrix) []float64 { return distinct("Classes", y) }
 
 func distinct(op string, y *Matrix) []float64 {
+	y.check(op)
 	for i, v := range y.Data {
 		if v != v {
 			panic(fmt.Sprintf("nn: %s: label %d is NaN", op, i))
@@ -467,9 +469,13 @@ func distinct(op string, y *Matrix) []float64 {
 }
 
 // ClassIndices replaces each value in y by its index in classes, which must be
-// in increasing order. If a value is not among them it returns an error and
-// leaves y as it was.
+// in increasing order, as those of [Classes] are. If a value is not among them it
+// returns an error and leaves y as it was. It panics if classes have another order.
 func ClassIndices(y *Matrix, classes []float64) error {
+	y.check("ClassIndices")
+	if !slices.IsSorted(classes) {
+		panic(fmt.Sprintf("nn: ClassIndices: the %d classes are not in increasing order", len(classes)))
+	}
 	for i, v := range y.Data {
 		if _, ok := slices.BinarySearch(classes, v); !ok {
 			return fmt.Errorf("nn: ClassIndices: label %v in row %d is not among the %d classes", v, i/y.Cols, len(classes))

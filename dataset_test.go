@@ -449,6 +449,7 @@ func TestClassIndices(t *testing.T) {
 	if err := ClassIndices(y, classes); err == nil || y.Data[0] != 20 {
 		t.Errorf("ClassIndices of NaN: %v, y %v", err, y.Data)
 	}
+	wantPanic(t, "nn: ClassIndices: the 2 classes are not in increasing order", func() { ClassIndices(y, []float64{20, 10}) })
 	if c := Classes(new(Matrix)); len(c) != 0 || ClassIndices(new(Matrix), c) != nil {
 		t.Errorf("Classes of nothing = %v", c)
 	}

@@ -294,7 +294,7 @@ func (c CSV) fitter(lines *csvLines) (*csvFitter, error) {
 	for j := range lines.width {
 		if !skip[j] && j != f.target {
 			if lines.header != nil && lines.header[j] == "" {
-				return nil, lines.fieldError(j, errors.New("the column has no name"))
+				return nil, lines.fieldError(j, errors.New(`the column has no name; "" in Skip leaves it out`))
 			}
 			f.from, f.columns = append(f.from, j), append(f.columns, fit(j))
 		}

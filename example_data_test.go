@@ -39,7 +39,7 @@ func ExampleCSV() {
 	//  [1]
 	//  [0]
 	//  [1]]
-	// nn: CSV: line 3, column 1 (petal): "long" is not a number
+	// nn: CSV: line 3, column 1 (petal): "long" is not a number; for text see Categories and Skip
 }
 
 const passengers = `name,class,sex,age,survived

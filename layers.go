@@ -216,7 +216,7 @@ func (ls Layers) build(in Shape, rng *rand.Rand, report func(i int, out Shape)) 
 	}
 	weights := false
 	for i, l := range ls {
-		if l == nil {
+		if isNil(l) {
 			return nil, fmt.Errorf("layer %d is nil", i)
 		}
 		if x, ok := l.(IndexLayer); ok && weights && x.Indices() > 0 {

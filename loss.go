@@ -83,11 +83,20 @@ const lossBlock = 128
 
 // checkShapes panics unless t has the shape of y, which it gives to an empty dy.
 func checkShapes(op string, dy, y, t *Matrix) {
+	checkGiven(op, y, t)
 	if t.Rows != y.Rows || t.Cols != y.Cols {
 		mismatch(op, y, t)
 	}
 	if dy != nil {
 		dy.shape(op, y.Rows, y.Cols)
+	}
+}
+
+// checkGiven panics if one of the matrices is nil.
+func checkGiven(op string, y, t *Matrix) {
+	if y == nil || t == nil {
+		y.check(op)
+		t.check(op)
 	}
 }
 

@@ -101,6 +101,7 @@ func (l CrossEntropyLoss) checkSmoothing() {
 
 // check panics unless everything fits, and returns N.
 func (l *CrossEntropyLoss) check(op string, dy, y, t *Matrix) (n float64) {
+	checkGiven(op, y, t)
 	if t.Rows != y.Rows || t.Cols != y.Cols && t.Cols != 1 {
 		panic(fmt.Sprintf("nn: %s: %d×%d and %d×%d do not fit; targets are %d×%d, or %d×1 for class indices",
 			op, y.Rows, y.Cols, t.Rows, t.Cols, y.Rows, y.Cols, y.Rows))

@@ -77,15 +77,18 @@ func FromRows(rows [][]float64) *Matrix {
 // size returns rows·cols, or panics if there is no such matrix.
 func size(op string, rows, cols int) int {
 	hi, n := bits.Mul64(uint64(rows), uint64(cols))
-	if rows|cols < 0 || hi != 0 || n > maxElements {
+	if rows|cols < 0 || hi != 0 || n > min(maxElements, 1<<45) { // addresses have 48 bits
 		panic(fmt.Sprintf("nn: %s: there is no %d×%d matrix", op, rows, cols))
 	}
 	return int(n)
 }
 
-// check panics if m has not the number of elements that its shape says.
-// Kernels rely on it.
+// check panics if m is nil, or has not the number of elements that its shape
+// says. Kernels rely on it.
 func (m *Matrix) check(op string) {
+	if m == nil {
+		panic("nn: " + op + ": a matrix is nil")
+	}
 	if !m.sound() {
 		panic(fmt.Sprintf("nn: %s: a %d×%d matrix has %d values", op, m.Rows, m.Cols, len(m.Data)))
 	}
@@ -170,9 +173,18 @@ func (m *Matrix) outside(op string, i, j int) {
 	panic(fmt.Sprintf("nn: %s: no element %d, %d in a %d×%d matrix", op, i, j, m.Rows, m.Cols))
 }
 
-// Row returns row i. Changing it changes m.
+// Row returns row i. Changing it changes m. It panics if there is none.
 func (m *Matrix) Row(i int) []float64 {
-	return m.Data[i*m.Cols : (i+1)*m.Cols : (i+1)*m.Cols]
+	// Data may have the capacity for more rows, of a larger batch before.
+	if uint(i) >= uint(m.Rows) {
+		m.noRow(i)
+	}
+	return m.Data[i*m.Cols:][:m.Cols:m.Cols]
+}
+
+//go:noinline
+func (m *Matrix) noRow(i int) {
+	panic(fmt.Sprintf("nn: Row: no row %d in a %d×%d matrix", i, m.Rows, m.Cols))
 }
 
 // RowRange returns rows lo to hi-1 as a matrix. Changing it changes m.
@@ -227,6 +239,9 @@ func (z *Matrix) Fill(v float64) *Matrix {
 // evenly over [lo, hi), and returns z. Rounding may yield hi itself. It panics
 // unless lo ≤ hi and hi − lo is finite.
 func (z *Matrix) FillUniform(rng *rand.Rand, lo, hi float64) *Matrix {
+	if rng == nil {
+		panic("nn: FillUniform: rng is nil")
+	}
 	if !(lo <= hi && hi-lo <= math.MaxFloat64) {
 		panic(fmt.Sprintf("nn: FillUniform: [%v, %v) is no interval", lo, hi))
 	}
@@ -239,6 +254,9 @@ func (z *Matrix) FillUniform(rng *rand.Rand, lo, hi float64) *Matrix {
 // FillNormal sets the elements of z, row by row, to random numbers of the
 // normal distribution with the given mean and standard deviation, and returns z.
 func (z *Matrix) FillNormal(rng *rand.Rand, mean, std float64) *Matrix {
+	if rng == nil {
+		panic("nn: FillNormal: rng is nil")
+	}
 	for i := range z.Data {
 		z.Data[i] = math.FMA(normal(rng), std, mean)
 	}
@@ -315,6 +333,7 @@ func (z *Matrix) HStack(xs ...*Matrix) *Matrix {
 	if len(xs) == 0 {
 		panic("nn: HStack: no matrices")
 	}
+	xs[0].check("HStack")
 	rows, cols := xs[0].Rows, 0
 	for _, x := range xs {
 		x.check("HStack")
@@ -342,6 +361,7 @@ func (z *Matrix) VStack(xs ...*Matrix) *Matrix {
 	if len(xs) == 0 {
 		panic("nn: VStack: no matrices")
 	}
+	xs[0].check("VStack")
 	rows, cols := 0, xs[0].Cols
 	for _, x := range xs {
 		x.check("VStack")
@@ -392,7 +412,7 @@ func (z *Matrix) AddTMul(x, y *Matrix) *Matrix { return z.product("AddTMul", tru
 // product sets z to the product of x, or xᵀ if tx, and y, or yᵀ if ty; if add
 // is set it adds the product to z.
 func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
-	if !x.sound() || !y.sound() {
+	if x == nil || y == nil || !x.sound() || !y.sound() {
 		x.check(op)
 		y.check(op)
 	}
@@ -424,6 +444,7 @@ func (z *Matrix) product(op string, tx, ty, add bool, x, y *Matrix) *Matrix {
 // Equal reports whether m and x have the same shape and no two elements
 // differ by more than tol. Equal infinities do not differ; NaN equals nothing.
 func (m *Matrix) Equal(x *Matrix, tol float64) bool {
+	x.check("Equal")
 	if m.Rows != x.Rows || m.Cols != x.Cols {
 		return false
 	}

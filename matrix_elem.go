@@ -8,7 +8,7 @@ import (
 // Add sets z to x + y and returns z. A row, column or 1×1 number y is added to
 // every row, column or element of x.
 func (z *Matrix) Add(x, y *Matrix) *Matrix {
-	if y.Rows == 1 && x.Rows > 1 && y.Cols > 1 {
+	if x != nil && y != nil && y.Rows == 1 && x.Rows > 1 && y.Cols > 1 {
 		z.fit("Add", x, y)
 		vaddrow(z.Data, x.Data, y.Data)
 		return z
@@ -31,6 +31,9 @@ func (z *Matrix) DivElem(x, y *Matrix) *Matrix { return z.binary("DivElem", x, y
 // fit gives z the shape of x, and panics unless y has that shape or can be
 // stretched to it.
 func (z *Matrix) fit(op string, x, y *Matrix) {
+	if x == nil {
+		x.check(op)
+	}
 	y.check(op)
 	if y.Rows != x.Rows && y.Rows != 1 || y.Cols != x.Cols && y.Cols != 1 {
 		mismatch(op, x, y)
@@ -77,6 +80,7 @@ func (z *Matrix) Scale(s float64, x *Matrix) *Matrix {
 // AddScaled sets z to x + s·y, each element fma(s, y, x) with one rounding, and
 // returns z. The shapes of x and y must be equal.
 func (z *Matrix) AddScaled(x *Matrix, s float64, y *Matrix) *Matrix {
+	x.check("AddScaled")
 	y.check("AddScaled")
 	if x.Rows != y.Rows || x.Cols != y.Cols {
 		mismatch("AddScaled", x, y)

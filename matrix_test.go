@@ -732,6 +732,10 @@ func TestMatrixPanics(t *testing.T) {
 		{"At: no element 0, 3 in a 2×3 matrix", func() { x23.At(0, 3) }},
 		{"At: no element 1, -1 in a 2×3 matrix", func() { x23.At(1, -1) }},
 		{"Set: no element 0, 3 in a 2×3 matrix", func() { x23.Set(0, 3, 1) }},
+		{"Row: no row 2 in a 2×3 matrix", func() { x23.Row(2) }},
+		{"Row: no row -1 in a 2×3 matrix", func() { x23.Row(-1) }},
+		{"Row: no row 2 in a 2×3 matrix", func() { NewMatrix(4, 3).Resize(2, 3).Row(2) }}, // the memory is there
+		{"Row: no row 2 in a 2×3 matrix", func() { x23.ArgMax(2) }},
 		{"RowRange: no rows 1 to 3 in a 2×3 matrix", func() { x23.RowRange(1, 3) }},
 		{"RowRange: no rows -1 to 1 in a 2×3 matrix", func() { x23.RowRange(-1, 1) }},
 		{"RowRange: no rows 2 to 1 in a 2×3 matrix", func() { x23.RowRange(2, 1) }},
@@ -783,6 +787,8 @@ func TestMatrixPanics(t *testing.T) {
 		{"AddScaled: the result is 2×3 but the receiver is 3×2", func() { NewMatrix(3, 2).AddScaled(x23, 1, x23) }},
 		{"Clip: [2, 1] is no interval", func() { new(Matrix).Clip(x23, 2, 1) }},
 		{"Clip: [NaN, 1] is no interval", func() { new(Matrix).Clip(x23, math.NaN(), 1) }},
+		{"FillUniform: rng is nil", func() { x23.FillUniform(nil, 0, 1) }},
+		{"FillNormal: rng is nil", func() { x23.FillNormal(nil, 0, 1) }},
 		{"FillUniform: [2, 1) is no interval", func() { x23.FillUniform(rng, 2, 1) }},
 		{"FillUniform: [0, +Inf) is no interval", func() { x23.FillUniform(rng, 0, math.Inf(1)) }},
 		{"Max: nothing to choose from in a 0×3 matrix", func() { NewMatrix(0, 3).Max() }},
@@ -797,6 +803,10 @@ func TestMatrixPanics(t *testing.T) {
 		{"AddSumRows: the result is 1×3 but the receiver is 2×3", func() { NewMatrix(2, 3).AddSumRows(x23) }},
 	} {
 		matPanics(t, "nn: "+test.want, test.f)
+	}
+
+	if rows := math.MaxInt >> 10; math.MaxInt > math.MaxInt32 { // fewer fit there
+		matPanics(t, fmt.Sprintf("nn: NewMatrix: there is no %d×1 matrix", rows), func() { NewMatrix(rows, 1) })
 	}
 
 	// The first operand is not stretched; neither side is for an outer sum.
@@ -948,4 +958,44 @@ func TestMatrixAllocs(t *testing.T) {
 			sum++
 		}
 	})
+}
+
+// A matrix that is nil, such as a Grad before training or the Y of a Dataset
+// without targets, is a mistake that the panic names.
+func TestNilMatrix(t *testing.T) {
+	x, z := NewMatrix(2, 2), new(Matrix)
+	for op, f := range map[string]func(){
+		"Mul":                  func() { z.Mul(x, nil) },
+		"TMul":                 func() { z.TMul(nil, x) },
+		"Add":                  func() { z.Add(x, nil) },
+		"Sub":                  func() { z.Sub(nil, x) },
+		"AddScaled":            func() { z.AddScaled(nil, 2, x) },
+		"Exp":                  func() { z.Exp(nil) },
+		"T":                    func() { z.T(nil) },
+		"Copy":                 func() { z.Copy(nil) },
+		"HStack":               func() { z.HStack(nil, x) },
+		"VStack":               func() { z.VStack(nil, x) },
+		"SumRows":              func() { z.SumRows(nil) },
+		"Equal":                func() { x.Equal(nil, 0) },
+		"MSE":                  func() { MSE.Eval(nil, x, nil) },
+		"CrossEntropy":         func() { CrossEntropy.Eval(nil, nil, x) },
+		"BinaryCrossEntropy":   func() { BinaryCrossEntropy.Eval(nil, x, nil) },
+		"FocalCrossEntropy":    func() { FocalCrossEntropyLoss{}.Eval(nil, x, nil) },
+		"Accuracy":             func() { Accuracy(nil, x) },
+		"Report":               func() { Report(x, nil) },
+		"ROCAUC":               func() { ROCAUC(x, nil) },
+		"LogLoss":              func() { LogLoss(x, nil) },
+		"R2":                   func() { R2(nil, x) },
+		"RootMeanSquaredError": func() { RootMeanSquaredError(x, nil) },
+		"OneHot":               func() { OneHot(nil, 2) },
+		"Classes":              func() { Classes(nil) },
+		"ClassIndices":         func() { ClassIndices(nil, nil) },
+		"StandardScaler":       func() { StandardScaler(nil) },
+		"MinMaxScaler":         func() { MinMaxScaler(nil, 0, 1) },
+		"Scaler.Apply":         func() { Scaler{}.Apply(nil) },
+		"NewTensor":            func() { NewTensor(nil) },
+		"PredictTo":            func() { New(nil, Input(2), Dense(1)).PredictTo(nil, x) },
+	} {
+		matPanics(t, "nn: "+op+": a matrix is nil", f)
+	}
 }

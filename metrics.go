@@ -20,6 +20,8 @@ import (
 
 // classCount returns the number of classes and panics unless y and t fit.
 func classCount(op string, y, t *Matrix) int {
+	y.check(op)
+	t.check(op)
 	if y.Rows != t.Rows || y.Cols == 0 || t.Cols != 1 && t.Cols != y.Cols {
 		mismatch(op, y, t)
 	}
@@ -171,6 +173,7 @@ type ClassReport struct {
 //
 //	fmt.Print(nn.Report(net.Predict(test.X), test.Y))
 func Report(y, t *Matrix, names ...string) ClassReport {
+	classCount("Report", y, t)
 	c := Confusion(y, t)
 	if len(names) != 0 && len(names) != c.Rows {
 		panic(fmt.Sprintf("nn: Report: %d names for %d classes", len(names), c.Rows))
@@ -425,6 +428,8 @@ func R2(y, t *Matrix) float64 {
 }
 
 func sameShape(op string, y, t *Matrix) {
+	y.check(op)
+	t.check(op)
 	if y.Rows != t.Rows || y.Cols != t.Cols {
 		mismatch(op, y, t)
 	}

@@ -95,12 +95,15 @@ func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, 
 // checkOnce returns an error if a layer stands in two places.
 func checkOnce(ls Layers, seen map[Layer]bool) error {
 	for _, l := range ls {
+		if isNil(l) {
+			continue // Build's to report
+		}
 		if isOwned(l) {
 			return fmt.Errorf("%s is part of another network; use a new one, or Layers.Clone", describe(l))
 		}
 		var inside []Layers
 		switch l := l.(type) {
-		case nil, Activation: // nil is Build's to report
+		case Activation:
 			continue
 		case Layers: // not comparable
 			inside = []Layers{l}
@@ -136,8 +139,11 @@ func (n *Network) checkBuilt(op string) {
 	}
 }
 
-// checkMade panics if n is the zero Network.
+// checkMade panics if n is nil or the zero Network.
 func (n *Network) checkMade(op string) {
+	if n == nil {
+		panic("nn: " + op + ": the network is nil")
+	}
 	if n.rows == 0 {
 		panic("nn: " + op + ": the network was not made by New or Load")
 	}
@@ -152,6 +158,9 @@ func (n *Network) Predict(x *Matrix) *Matrix { return n.PredictTo(new(Matrix), x
 // has predicted before.
 func (n *Network) PredictTo(dst, x *Matrix) *Matrix {
 	n.checkInput("Predict", x)
+	if dst == nil {
+		dst.check("PredictTo")
+	}
 	if overlaps(dst.Data[:cap(dst.Data)], x.Data) {
 		panic("nn: Predict: dst overlaps x")
 	}
@@ -206,6 +215,13 @@ func (n *Network) out() Shape {
 		return n.shapes[k-1]
 	}
 	return n.in
+}
+
+// isNil reports whether l is nil, or a nil pointer of a layer's type, which only
+// reflection can tell.
+func isNil(l Layer) bool {
+	v := reflect.ValueOf(l)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // isOwned reports whether l is part of a network. Params of a layer that was
@@ -271,7 +287,8 @@ func thousands(n int) string {
 
 // describe returns a layer as one would write it: Dense(128),
 // Dense(10, NoBias), Residual(Dense(8), Tanh). Layers of any type are
-// described by their exported fields, hence the reflection.
+// described by their exported fields, hence the reflection; those that JSON may
+// omit stand with their names: Embedding(50, 16, Padding=0).
 func describe(l Layer) string {
 	if s, ok := l.(fmt.Stringer); ok {
 		return s.String()
@@ -298,12 +315,16 @@ func describe(l Layer) string {
 			bare = false
 			continue
 		}
+		option := strings.HasSuffix(f.Tag.Get("json"), ",omitempty")
 		text := ""
 		switch y := reflect.Indirect(x).Interface().(type) {
 		case bool:
 			text, bare = f.Name, false
 		case Layers:
 			text = describeList(y)
+			if option {
+				text = "[" + text + "]"
+			}
 		case []Layers:
 			for _, ls := range y {
 				args = append(args, "["+describeList(ls)+"]")
@@ -312,7 +333,7 @@ func describe(l Layer) string {
 		default:
 			text = fmt.Sprint(y)
 		}
-		if x.Kind() != reflect.Bool && !bare {
+		if x.Kind() != reflect.Bool && (option || !bare) {
 			text = f.Name + "=" + text
 		}
 		args = append(args, text)

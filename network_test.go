@@ -105,6 +105,10 @@ func TestNewPanics(t *testing.T) {
 		{"occurs twice", Input(3), []Layer{Residual(Layers{d}), d}},
 		{"occurs twice", Input(3), []Layer{Concat(Layers{drop}, Layers{drop})}},
 		{"layer 1 is nil", Input(3), []Layer{ReLU, nil}},
+		{"layer 1 is nil", Input(3), []Layer{ReLU, (*DenseLayer)(nil)}},
+		{"layer 0 is nil", Input(3), []Layer{(*ResidualLayer)(nil)}},
+		{"layer 0 is nil", Input(3), []Layer{(*FlattenLayer)(nil)}},
+		{"layer 0: Bidirectional: back: layer 0 is nil", Input(3, 3), []Layer{Bidirectional(GRU(2), (*GRULayer)(nil))}},
 		{"body gives (4) and shortcut (3)", Input(3), []Layer{Residual(Dense(4))}},
 		{"Residual: body: layer 0: Dense(0)", Input(3), []Layer{Residual(Dense(0))}},
 		{"Residual: shortcut: layer 0: Dense(0)", Input(3), []Layer{Residual().WithShortcut(Dense(0))}},
@@ -278,10 +282,11 @@ func TestDescribe(t *testing.T) {
 		{Tanh, "Tanh"},
 		{GaussianNoise(0.25), "GaussianNoise(0.25)"},
 		{Embedding(10, 4), "Embedding(10, 4)"},
-		{Embedding(10, 4).WithPadding(0), "Embedding(10, 4, 0)"},
+		{Embedding(10, 4).WithPadding(0), "Embedding(10, 4, Padding=0)"},
 		{Reshape(2, 3), "Reshape((2, 3))"},
 		{Residual(Dense(3), Tanh), "Residual(Dense(3), Tanh)"},
-		{Residual(Dense(3)).WithShortcut(Dense(3)), "Residual(Dense(3), Dense(3))"},
+		{Residual(Dense(3)).WithShortcut(Dense(3)), "Residual(Dense(3), Shortcut=[Dense(3)])"},
+		{Conv2D(4, 5).WithKernel(5, 3), "Conv2D(4, 5, KernelW=3)"},
 		{Concat(Layers{Dense(3), Tanh}, Layers{}), "Concat([Dense(3), Tanh], [])"},
 		{Layers{Dense(3), Tanh}, "[Dense(3), Tanh]"},
 		{&gain{Power: 2}, "gain(2)"},
@@ -292,7 +297,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// A Network that New did not make can't do anything.
+// A Network that New did not make, or none, can't do anything.
 func TestZeroNetwork(t *testing.T) {
 	for op, f := range map[string]func(n *Network){
 		"Predict":   func(n *Network) { n.Predict(NewMatrix(2, 1)) },
@@ -303,7 +308,13 @@ func TestZeroNetwork(t *testing.T) {
 		"WriteGo":   func(n *Network) { n.WriteGo(io.Discard, "p", "F") },
 		"WriteONNX": func(n *Network) { n.WriteONNX(io.Discard) },
 		"Trainer":   func(n *Network) { (&Trainer{Net: n}).Step(NewMatrix(2, 1), NewMatrix(2, 1)) },
+
+		"NewSession": func(n *Network) { NewSession(n) },
 	} {
 		wantPanic(t, "nn: "+op+": the network was not made by New or Load", func() { f(new(Network)) })
+		if op != "Trainer" {
+			wantPanic(t, "nn: "+op+": the network is nil", func() { f(nil) })
+		}
 	}
+	wantPanic(t, "nn: Step: the session was not made by NewSession", func() { new(Session).Step(NewMatrix(1, 1)) })
 }

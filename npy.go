@@ -116,6 +116,9 @@ func readNPYHeader(r io.Reader) (h npyHeader, err error) {
 	if _, err := io.ReadFull(r, b[:8]); err != nil {
 		return h, err // io.EOF, io.ErrUnexpectedEOF, or r's own
 	}
+	if string(b[:4]) == "PK\x03\x04" {
+		return h, errors.New("this is a zip archive; ReadNPZ reads a .npz file")
+	}
 	if string(b[:6]) != npyMagic {
 		return h, fmt.Errorf("the data begin with %q, not with %q", b[:6], npyMagic)
 	}

@@ -63,6 +63,9 @@ const (
 
 func readNPZ(r io.ReaderAt, size int64) (Tensors, error) {
 	z, err := zip.NewReader(r, size)
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, fmt.Errorf("%w; ReadNPY reads a .npy file", err)
+	}
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are no paths here
 		return nil, err
 	}

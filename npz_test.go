@@ -97,8 +97,8 @@ func TestReadNPZErrors(t *testing.T) {
 		in   []byte
 		want string
 	}{
-		{"nothing", nil, "zip: not a valid zip file"},
-		{"a .npy file", x, "zip: not a valid zip file"},
+		{"nothing", nil, "zip: not a valid zip file; ReadNPY reads a .npy file"},
+		{"a .npy file", x, "zip: not a valid zip file; ReadNPY reads a .npy file"},
 		{"twice", zipped(t, npzEntry{name: "a.npy", data: x}, npzEntry{name: "a.npy", data: x}), `"a.npy" occurs twice`},
 		{"no .npy", zipped(t, npzEntry{name: "a.npy", data: x}, npzEntry{name: "readme", data: x}), `"readme" is not a .npy file`},
 		{"bad name", zipped(t, npzEntry{name: "\xff.npy", data: x}), `the name "\xff.npy" is not valid UTF-8`},
@@ -325,7 +325,7 @@ func TestWriteNPZ(t *testing.T) {
 	if err := os.WriteFile(name, []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadNPZFile(name); err == nil || err.Error() != "nn: ReadNPZFile: "+name+": zip: not a valid zip file" {
+	if _, err := ReadNPZFile(name); err == nil || err.Error() != "nn: ReadNPZFile: "+name+": zip: not a valid zip file; ReadNPY reads a .npy file" {
 		t.Errorf("ReadNPZFile: %v", err)
 	}
 }

@@ -338,7 +338,7 @@ func readHeader(r io.Reader, native bool) ([]byte, error) {
 		limit = maxHeader
 	}
 	if n == 0 || n > limit {
-		return nil, badFormat("length %d; it must be from 1 to %d", n, limit)
+		return nil, badFormat("length %d; in a safetensors file it is from 1 to %d", n, limit)
 	}
 	if native && n%8 != 0 {
 		return nil, badFormat("length %d; a multiple of 8 is needed for the numbers to be aligned", n)

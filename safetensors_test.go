@@ -151,7 +151,7 @@ func TestReadTensorsRejects(t *testing.T) {
 		{"7 bytes", []byte("1234567"), "end before its length"},
 		{"zip", []byte("PK\x03\x04\x14\x00\x00\x00\x08\x00"), "this is a zip archive"},
 		{"length 0", size(0, "{}"), "length 0"},
-		{"length too large", size(maxHeader+8, "{}"), "length 16777224; it must be"},
+		{"length too large", size(maxHeader+8, "{}"), "length 16777224; in a safetensors file it is"},
 		{"length huge", size(1<<63, "{}"), "length 9223372036854775808"},
 		{"length odd", size(2, "{}"), "length 2; a multiple of 8"},
 		{"header cut", size(64, "{}"), "end after 2 of 64 bytes"},

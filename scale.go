@@ -35,6 +35,7 @@ func (s Scaler) Invert(x *Matrix) {
 }
 
 func (s Scaler) check(op string, x *Matrix) {
+	x.check("Scaler." + op)
 	if x.Cols != len(s.Shift) || x.Cols != len(s.Scale) {
 		panic(fmt.Sprintf("nn: Scaler.%s: x is %d×%d but there are %d shifts and %d scales", op, x.Rows, x.Cols, len(s.Shift), len(s.Scale)))
 	}
@@ -47,6 +48,7 @@ func (s Scaler) check(op string, x *Matrix) {
 //
 // The scale of a constant column is 1. StandardScaler panics if x has no rows.
 func StandardScaler(x *Matrix) Scaler {
+	x.check("StandardScaler")
 	if x.Rows == 0 {
 		panic("nn: StandardScaler: x has no rows")
 	}
@@ -91,6 +93,7 @@ func nonzero(v float64) float64 {
 // of each column of x to lo and hi, up to rounding. A constant column is mapped
 // to lo; its scale is 1. MinMaxScaler panics if x has no rows or unless lo < hi.
 func MinMaxScaler(x *Matrix, lo, hi float64) Scaler {
+	x.check("MinMaxScaler")
 	if x.Rows == 0 || !(lo < hi) {
 		panic(fmt.Sprintf("nn: MinMaxScaler: x is %d×%d, lo is %v and hi is %v", x.Rows, x.Cols, lo, hi))
 	}

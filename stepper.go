@@ -76,6 +76,7 @@ type Session struct {
 // or that look back only. It returns an error if they are not, as [Flatten],
 // convolutions and those of both directions are not.
 func NewSession(n *Network) (*Session, error) {
+	n.checkBuilt("NewSession")
 	s := &Session{net: n, width: 1}
 	switch {
 	case len(n.in) == 2:
@@ -83,7 +84,6 @@ func NewSession(n *Network) (*Session, error) {
 	case len(n.in) != 1 || n.layers.Indices() == 0:
 		return nil, fmt.Errorf("nn: NewSession: the network's input is %v; it must be (steps, n), or (steps) before a layer of indices", n.in)
 	}
-	n.checkBuilt("NewSession")
 	if err := n.layers.CanStep(); err != nil {
 		return nil, fmt.Errorf("nn: NewSession: %w", err)
 	}
@@ -99,6 +99,9 @@ func (s *Session) Step(x *Matrix) *Matrix { return s.StepTo(new(Matrix), x) }
 // returns dst. dst may be x. It allocates nothing if dst is large enough,
 // after a few steps.
 func (s *Session) StepTo(dst, x *Matrix) *Matrix {
+	if s.net == nil {
+		panic("nn: Step: the session was not made by NewSession")
+	}
 	if x == nil {
 		panic("nn: Step: x is nil")
 	}

@@ -146,6 +146,9 @@ func (f *torchFile) open(r io.ReaderAt, size int64) error {
 		return badFormat("this is a bare pickle, as torch.save wrote before PyTorch 1.6; load it there and save it again")
 	}
 	z, err := zip.NewReader(r, size)
+	if errors.Is(err, zip.ErrFormat) {
+		return badFormat("%v; ReadTensors reads a safetensors file", err)
+	}
 	if err != nil {
 		return zipError(err)
 	}

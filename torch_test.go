@@ -208,6 +208,7 @@ func TestReadTorchRejects(t *testing.T) {
 		want string
 	}{
 		{"empty", nil, "zip: not a valid zip file"},
+		{"safetensors", []byte("\x40\x00\x00\x00\x00\x00\x00\x00{}"), "ReadTensors reads a safetensors file"},
 		{"text", []byte("hello"), "zip: not a valid zip file"},
 		{"legacy", []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."), "before PyTorch 1.6"},
 		{"cut", torchZip(one)[:300], "zip: not a valid zip file"},

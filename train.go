@@ -11,7 +11,8 @@ import (
 )
 
 // A Trainer trains a network. Only Net must be set; the other fields may be
-// changed at any time between two steps.
+// changed at any time between two steps. It is not safe for concurrent use, nor
+// is a network that two of them train; it uses all processors by itself.
 type Trainer struct {
 	Net        *Network
 	Loss       Loss      // nil: CrossEntropy after Softmax, BinaryCrossEntropy after Sigmoid, else MSE
@@ -181,6 +182,11 @@ func (t *Trainer) setup() {
 		}
 		t.layers = append(t.layers[:n-1:n-1], inner...)
 	}
+	if n := len(t.layers); n > 0 && isSoftmax(t.layers[n-1]) {
+		if width, _ := t.Net.out().last(); width == 1 {
+			panic("nn: Trainer: the network ends with Softmax of one value, which is always 1; end it with Sigmoid")
+		}
+	}
 	for _, l := range t.layers {
 		t.byLayer = append(t.byLayer, l.Params())
 	}
@@ -281,7 +287,8 @@ func (t *Trainer) checkBatch(op string, x, y *Matrix) {
 // What other libraries call a callback is the body of the loop: there the
 // program may evaluate, save, change the learning rate, or stop by a break.
 // Training happens only as the loop asks for it, and goes on where it was if
-// Train is called again.
+// Train is called again. Train does not stop if training diverges: the loss that
+// it reports is NaN then. [Trainer.Fit] does, and says where.
 func (t *Trainer) Train(d Dataset, epochs int) iter.Seq[Epoch] {
 	return func(yield func(Epoch) bool) {
 		for range epochs {
@@ -470,6 +477,9 @@ func (t *Trainer) Evaluate(d Dataset) float64 {
 //	for range trainer.Train(data, 100) {
 //		if stop.After(trainer.Evaluate(valid)) {
 //			break
+//		}
+//		if stop.Waited == 0 { // to keep the best network, not the last
+//			best = net.Clone()
 //		}
 //	}
 type Patience struct {

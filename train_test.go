@@ -78,6 +78,9 @@ func TestTrainerPanics(t *testing.T) {
 		{"ends with Dense(1); end it with Softmax()", func() { (&Trainer{Net: New(nil, Input(2), Dense(1)), Loss: CrossEntropy}).Step(x, y) }},
 		{"nn: Step: x is nil", func() { (&Trainer{Net: net()}).Step(nil, y) }},
 		{"nn: Step: y is nil", func() { (&Trainer{Net: net()}).Step(x, nil) }},
+		{"nn: Trainer: the network ends with Softmax of one value, which is always 1; end it with Sigmoid", func() {
+			(&Trainer{Net: New(nil, Input(2), Dense(1), Layers{Softmax()})}).Step(x, NewMatrix(x.Rows, 1))
+		}},
 		{"nn: Step: a 4×1 matrix has 3 values", func() { (&Trainer{Net: net()}).Step(x, &Matrix{4, 1, make([]float64, 3)}) }},
 		{"nn: Evaluate: the dataset has no samples", func() { (&Trainer{Net: net()}).Evaluate(Dataset{X: x}) }},
 		{"nn: Train: the dataset has no samples", func() { (&Trainer{Net: net()}).Fit(nil, Dataset{}, 1) }},

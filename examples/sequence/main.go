@@ -4,7 +4,7 @@
 //
 //	go run ./examples/sequence -data DIR
 //
-// Three epochs of the default, a GRU of 64 features, read 98.6 % of the test
+// Three epochs of the default, a GRU of 64 features, read 98.7 % of the test
 // images right. In the end it shows what the network thinks after each row: a
 // session takes steps one by one.
 package main
