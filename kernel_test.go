@@ -258,6 +258,13 @@ func testMaxMin(t *testing.T) {
 		if got := vmax(x); !sameNumber(got, 0) {
 			t.Errorf("vmax of %d zeros: %v", n, got)
 		}
+		for i := range x {
+			x[i] = -2 - float64(i)
+		}
+		x[j] = -1
+		if got := vmax(x); got != -1 {
+			t.Errorf("vmax of %d negative numbers, the largest, -1, at %d: %v", n, j, got)
+		}
 	}
 	for _, c := range []struct {
 		x   []float64
