@@ -292,11 +292,23 @@ func testMaxMin(t *testing.T) {
 
 func TestRowKernels(t *testing.T) { kernelSets(t, testRowKernels) }
 
+// atOnceMost is the largest number of elements that a kernel gets at once, of those
+// of all architectures.
+const atOnceMost = 1 << 14
+
 func testRowKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
-	for _, rows := range []int{0, 1, 2, 3, 5, 500} {
-		for cols := range 70 {
-			x, b := wild(rng, rows*cols, true), wild(rng, cols, true)
+	columns := []int{127, 128, 129, 300, atOnceMost - 1, atOnceMost + 3, 2*atOnceMost + 9}
+	for cols := range 70 {
+		columns = append(columns, cols)
+	}
+	for _, rows := range []int{0, 1, 2, 3, 5, 29, 500} {
+		for _, cols := range columns {
+			if rows*cols > 1<<18 {
+				continue
+			}
+			special := rows <= 5 // of more nearly every sum would be NaN
+			x, b := wild(rng, rows*cols, special), wild(rng, cols, special)
 			want := make([]float64, rows*cols)
 			sums := append([]float64(nil), b...)
 			for i := range rows {

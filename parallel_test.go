@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"bytes"
 	"math"
 	"runtime"
 	"slices"
@@ -270,14 +271,17 @@ func TestParallelGoexit(t *testing.T) {
 	c.check(t, 1)
 }
 
-// exitLateTask is a loop of two steps. The second, on another goroutine than the
-// caller's, ends that.
-type exitLateTask struct{ begun atomic.Bool }
+// failLateTask is a loop of two steps. The second, on another goroutine than the
+// caller's, fails.
+type failLateTask struct {
+	begun atomic.Bool
+	fail  func()
+}
 
-func (t *exitLateTask) run(lo, hi int) {
+func (t *failLateTask) run(lo, hi int) {
 	if lo > 0 {
 		t.begun.Store(true)
-		runtime.Goexit()
+		t.fail()
 	}
 	for !t.begun.Load() {
 		runtime.Gosched()
@@ -292,13 +296,28 @@ func TestParallelGoexitOfHelper(t *testing.T) {
 		done := make(chan bool)
 		go func() {
 			defer close(done)
-			parallel(2, 1, new(exitLateTask))
+			parallel(2, 1, &failLateTask{fail: runtime.Goexit})
 			t.Error("parallel returned though a step has not ended")
 		}()
 		<-done
 		c := newCountTask(8) // the job is reused
 		parallel(8, 1, c)
 		c.check(t, 1)
+	}
+}
+
+// A helper's panic is the caller's.
+func TestParallelPanicOfHelper(t *testing.T) {
+	splitLoops(t, 2)
+	for range 20 {
+		func() {
+			defer func() {
+				if v := recover(); v != "helper failed" {
+					t.Fatalf("caller got %v", v)
+				}
+			}()
+			parallel(2, 1, &failLateTask{fail: func() { panic("helper failed") }})
+		}()
 	}
 }
 
@@ -317,20 +336,36 @@ func TestParallelCallers(t *testing.T) {
 	wg.Wait()
 }
 
-// No goroutine outlives its call.
+// No goroutine outlives its call for long.
 func TestParallelGoroutines(t *testing.T) {
 	splitLoops(t, 7)
-	before := runtime.NumGoroutine()
 	c := newCountTask(100)
 	for range 100 {
 		parallel(100, 1, c)
 	}
-	// A helper counts as a goroutine for a moment after it has said it is done.
-	for i := 0; i < 1e6 && runtime.NumGoroutine() > before; i++ {
+	alive := func() (n int) {
+		for i := range workers {
+			if workers[i].alive.Load() {
+				n++
+			}
+		}
+		return n
+	}
+	for start := time.Now(); alive() > 0; runtime.Gosched() {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%d workers are alive 10 s after the last loop", alive())
+		}
+	}
+	// A worker counts as a goroutine for a moment after it has ended.
+	buf := make([]byte, 1<<20)
+	for i := 0; i < 1e4 && bytes.Contains(buf[:runtime.Stack(buf, true)], []byte("(*worker).loop")); i++ {
 		runtime.Gosched()
 	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
+	if s := buf[:runtime.Stack(buf, true)]; bytes.Contains(s, []byte("(*worker).loop")) {
+		t.Errorf("a worker is left:\n%s", s)
+	}
+	if n := polling.Load(); n != 0 {
+		t.Errorf("%d workers poll, none is alive", n)
 	}
 }
 
