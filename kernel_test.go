@@ -60,7 +60,8 @@ func kernelSizes() []int {
 	for n := range 71 {
 		sizes = append(sizes, n)
 	}
-	return append(sizes, 127, 1000, 16383, 16384, 16385, 40003)
+	rng := testRand()
+	return append(sizes, 127, 1000, 16383, 16384, 16385, 40003, 70+intN(rng, 1000), 1000+intN(rng, 40000))
 }
 
 func TestSliceFunctions(t *testing.T) { kernelSets(t, testSliceFunctions) }
