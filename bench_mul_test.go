@@ -83,12 +83,6 @@ func BenchmarkLadder(b *testing.B) {
 				reportFlops(b, n, n, n)
 			})
 		}
-		// strip multiplies without packing: no strip is high enough to be worth it.
-		strip := func() {
-			for i := 0; i < n; i += 128 {
-				gemmSerial(false, false, 128, n, n, x[i*n:], n, y, n, z[i*n:], n, false)
-			}
-		}
 		serial := func() { gemmSerial(false, false, n, n, n, x, n, y, n, z, n, false) }
 		rung("naive", "", func() { mulNaive(n, x, y, z) })
 		rung("rows", "", func() { mulRows(n, x, y, z) })
@@ -96,7 +90,7 @@ func BenchmarkLadder(b *testing.B) {
 		for _, kernels := range []string{"NEON", "AVX2", "AVX-512"} {
 			rung("tiles "+kernels, kernels, func() { mulTiles(n, x, y, z) })
 		}
-		rung("blocks", "", strip)
+		rung("blocks", "", func() { mulBlocks(n, x, y, z) })
 		rung("packed", "", serial)
 		rung("parallel", "", func() { gemm(false, false, n, n, n, x, n, y, n, z, n, false) })
 	}
@@ -129,10 +123,10 @@ func mulRows(n int, a, b, c []float64) {
 
 // The rungs of BenchmarkLadder compute what gemm does.
 func TestLadder(t *testing.T) {
-	n := 150
+	n := 300
 	x, y, want, z := benchOperand(n*n), benchOperand(n*n), make([]float64, n*n), make([]float64, n*n)
 	gemm(false, false, n, n, n, x, n, y, n, want, n, false)
-	for name, f := range map[string]func(n int, a, b, c []float64){"naive": mulNaive, "rows": mulRows, "tiles": mulTiles} {
+	for name, f := range map[string]func(n int, a, b, c []float64){"naive": mulNaive, "rows": mulRows, "tiles": mulTiles, "blocks": mulBlocks} {
 		f(n, x, y, z)
 		if !slices.Equal(z, want) {
 			t.Errorf("%s: not what gemm computes", name)
