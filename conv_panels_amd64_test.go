@@ -27,10 +27,15 @@ func testPanels(t *testing.T, alloc func(n int) []float64) {
 		}
 		return x
 	}
-	for _, c := range []struct{ kernelH, kernelW, stride, h, w, channels int }{
+	type sizes struct{ kernelH, kernelW, stride, h, w, channels int }
+	cases := []sizes{
 		{1, 1, 1, 3, 8, 1}, {3, 3, 1, 4, 12, 2}, {5, 5, 1, 10, 10, 6}, {2, 3, 1, 3, 28, 4}, {3, 2, 1, 6, 6, 3}, {3, 3, 1, 13, 2, 5},
-		{3, 3, 2, 5, 6, 2}, {2, 2, 1, 5, 7, 4}, {1, 4, 1, 1, 27, 3}, {3, 3, 1, 1, 1, 1}, {1, 7, 3, 1, 40, 7},
-	} {
+		{3, 3, 2, 5, 6, 2}, {2, 2, 1, 5, 7, 4}, {1, 4, 1, 1, 27, 3}, {3, 3, 1, 1, 1, 1}, {1, 7, 3, 1, 40, 7}, {1, 3, 1, 4, 24, 5},
+	}
+	for w := 1; w <= 25; w++ { // so many positions in the last panel
+		cases = append(cases, sizes{1, 2, 1, 1, w, 4})
+	}
+	for _, c := range cases {
 		g := &convolution{
 			rows: axis{in: (c.h-1)*c.stride + c.kernelH, kernel: c.kernelH, stride: c.stride, dilation: 1},
 			cols: axis{in: (c.w-1)*c.stride + c.kernelW, kernel: c.kernelW, stride: c.stride, dilation: 1},

@@ -56,20 +56,22 @@ import "fmt"
 //
 // Packed. The rows of such a panel still lie in 256 pages, more than the processor
 // remembers the addresses of. If many rows of A use it, it pays to copy the
-// panel first, so that the kernel reads memory from end to end. A transposed operand
-// is packed in any case, by transposing 8×8 blocks in registers; so there is
-// one kernel for A·B, Aᵀ·B and A·Bᵀ.
+// panel first, so that the kernel reads memory from end to end. A transposed B is
+// packed in any case, by transposing blocks of 8×8 or 4×4 in registers. A transposed A
+// is packed only beside a packed B: a kernel takes values of A one by one, at any
+// distance. So there is one kernel for A·B, Aᵀ·B and A·Bᵀ.
 //
-// Parallel. Rows or columns of C are shared out, mostly whichever there are more of. Small
-// products are the difficult ones: to wake a sleeping core takes 50 µs, in which
-// the other could have done 32×784·784×128 alone. So workers stay awake for a
-// moment (parallel.go).
+// Parallel. Rows or columns of C are shared out, whichever there are more of, or so
+// that no processor packs what others pack (gemmByRow). Small products are the
+// difficult ones: to wake a sleeping core takes up to 80 µs, in which the other could
+// have done 32×784·784×128 alone. So workers stay awake for a moment (parallel.go).
 //
 // Some shapes have their own way. One row needs no tile: each element of B is used
 // once, and the limit is how fast it comes from the cache (rowAVX512, 41 GFLOP/s
-// from the second). Ten columns would leave six of sixteen lanes empty, so the
-// product is computed transposed (gemm_narrow_amd64.go). And XOR, 4×2·2×8, takes 30 ns
-// in all: it is spent on checks and calls, and nothing may be added to them.
+// from the second). Ten columns would leave six of sixteen lanes of AVX-512 empty, so
+// there the product is computed transposed (gemm_narrow_amd64.go). And XOR, 4×2·2×8,
+// takes some 40 ns in all: it is spent on checks and calls, so there are few of them
+// (gemmTiny), and nothing may be added.
 
 // gemm computes C = op(A)·op(B), or C += op(A)·op(B) if acc is set. op(A) is m×k,
 // op(B) k×n; op is the transpose if ta or tb is set. The rows of A, B and C as

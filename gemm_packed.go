@@ -58,7 +58,7 @@ func (w *packedB) mul(m, from, to int, a []float64, lda int, c []float64, ldc in
 func (w *packedB) columns(lo, hi, m, from, to int, a []float64, lda int, c []float64, ldc int, acc bool) {
 	h := gemmMC
 	if w.nr > 12 {
-		h = w.mr // as in gemmPack.gemm
+		h = w.mr // as in widePanels
 	}
 	for q := from / gemmKC * gemmKC; q < to; q += gemmKC {
 		kc := min(gemmKC, w.k-q)

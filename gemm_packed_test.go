@@ -20,7 +20,7 @@ func TestPackedB(t *testing.T) {
 		for i := range 300 {
 			u := rng.Uint64()
 			k, n, m := 1+int(u%40), 1+int(u>>8%70), 1+int(u>>16%70)
-			if i%6 == 0 { // across the borders of blocks
+			if i%5 == 0 { // across the borders of blocks
 				k += 500
 			}
 			g := newGemmCase(rng, false, i%2 == 0, m, n, k, u>>32&1 != 0, u>>33&3 == 0)

@@ -34,13 +34,13 @@ func gemmRecipe(ta, tb bool, m, n, k int, a []float64, lda int, b []float64, ldb
 }
 
 // gemmFill draws n values, with zeros, infinities, NaN and subnormals among them if
-// special is set.
+// special is set: one in 16, but of many about 12, or all sums would be NaN.
 func gemmFill(rng *rand.Rand, n int, special bool) []float64 {
 	odd := []float64{0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(), 5e-324, -1e-310, math.MaxFloat64}
 	x := make([]float64, n)
 	for i := range x {
 		x[i] = float64(rng.Uint64()>>11)*0x1p-52 - 1
-		if special && rng.Uint64()%16 == 0 {
+		if special && rng.Uint64()%uint64(max(16, n/12)) == 0 {
 			x[i] = odd[rng.Uint64()%8]
 		}
 	}
@@ -150,16 +150,26 @@ func TestGemmNarrow(t *testing.T) {
 	})
 }
 
-// Products that are packed, and cross the borders of blocks.
+// Products that are packed, and cross the borders of blocks. On one processor: others
+// would take parts, which cross fewer.
 func TestGemmBlocks(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	rng := rand.New(rand.NewPCG(10, 11))
+	var cases []*gemmCase
+	for _, s := range []struct{ m, n, k int }{
+		{192, 192, 33}, {200, 193, 257}, {193, 505, 20}, {65, 481, 258}, {9, 512, 300}, {521, 25, 40}, {1, 333, 270}, {600, 1, 37}, {33, 960, 5}, {70, 640, 300}, {70, 600, 256}, {70, 600, 430}, {131, 65, 380},
+	} {
+		for f := range 4 {
+			cases = append(cases, newGemmCase(rng, f&1 != 0, f&2 != 0, s.m, s.n, s.k, rng.Uint64()%2 == 0, f == 1))
+		}
+	}
+	for range 10 { // and any sizes
+		u := rng.Uint64()
+		cases = append(cases, newGemmCase(rng, u&1 != 0, u&2 != 0, 1+int(u>>8%300), 1+int(u>>20%300), 1+int(u>>32%300), u&4 != 0, u>>3&3 == 0))
+	}
 	kernelSets(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(10, 11))
-		for _, s := range []struct{ m, n, k int }{
-			{192, 192, 33}, {200, 193, 257}, {193, 505, 20}, {65, 481, 258}, {9, 512, 300}, {521, 25, 40}, {1, 333, 270}, {600, 1, 37}, {33, 960, 5}, {70, 640, 300}, {131, 65, 380},
-		} {
-			for f := range 4 {
-				newGemmCase(rng, f&1 != 0, f&2 != 0, s.m, s.n, s.k, rng.Uint64()%2 == 0, f == 1).run(t)
-			}
+		for _, g := range cases {
+			g.run(t)
 		}
 	})
 }

@@ -130,8 +130,8 @@ func gemmWidth(n, nr, vl int) int {
 	return min(n, nr)
 }
 
-// gemm packs blocks of B, and of A if it is transposed and used more than twice,
-// and multiplies them.
+// gemm packs blocks of B, and of A if it is transposed and passes over at least two
+// panels, and multiplies them.
 func (w *gemmPack) gemm(mr, nr, vl int, ta, tb bool, m, n, k int, a []float64, rsa, csa int, b []float64, ldb int, c []float64, ldc int, acc bool) {
 	if tb && !ta && nr <= 12 && m <= gemmOnce {
 		w.turns(nr, vl, m, n, k, a, rsa, csa, b, ldb, c, ldc, acc)

@@ -60,7 +60,8 @@ func kernelSizes() []int {
 	for n := range 71 {
 		sizes = append(sizes, n)
 	}
-	return append(sizes, 127, 1000, 16383, 16384, 16385, 40003)
+	rng := testRand()
+	return append(sizes, 127, 1000, 16383, 16384, 16385, 40003, 70+intN(rng, 1000), 1000+intN(rng, 40000))
 }
 
 func TestSliceFunctions(t *testing.T) { kernelSets(t, testSliceFunctions) }
@@ -258,6 +259,13 @@ func testMaxMin(t *testing.T) {
 		if got := vmax(x); !sameNumber(got, 0) {
 			t.Errorf("vmax of %d zeros: %v", n, got)
 		}
+		for i := range x {
+			x[i] = -2 - float64(i)
+		}
+		x[j] = -1
+		if got := vmax(x); got != -1 {
+			t.Errorf("vmax of %d negative numbers, the largest, -1, at %d: %v", n, j, got)
+		}
 	}
 	for _, c := range []struct {
 		x   []float64
@@ -285,11 +293,23 @@ func testMaxMin(t *testing.T) {
 
 func TestRowKernels(t *testing.T) { kernelSets(t, testRowKernels) }
 
+// atOnceMost is the largest number of elements that a kernel gets at once, of those
+// of all architectures.
+const atOnceMost = 1 << 14
+
 func testRowKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
-	for _, rows := range []int{0, 1, 2, 3, 5, 500} {
-		for cols := range 70 {
-			x, b := wild(rng, rows*cols, true), wild(rng, cols, true)
+	columns := []int{127, 128, 129, 300, atOnceMost - 1, atOnceMost + 3, 2*atOnceMost + 9}
+	for cols := range 70 {
+		columns = append(columns, cols)
+	}
+	for _, rows := range []int{0, 1, 2, 3, 5, 29, 500} {
+		for _, cols := range columns {
+			if rows*cols > 1<<18 {
+				continue
+			}
+			special := rows <= 5 // of more nearly every sum would be NaN
+			x, b := wild(rng, rows*cols, special), wild(rng, cols, special)
 			want := make([]float64, rows*cols)
 			sums := append([]float64(nil), b...)
 			for i := range rows {

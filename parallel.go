@@ -40,7 +40,8 @@ func tooShort(n, grain int) bool { return n < hotGrains*grain && !alwaysSplit }
 //
 // The caller works too, so any number of callers, also from inside a task, get
 // on. If a step panics no further chunk begins, and the caller panics with the
-// same value. Nothing is allocated if t is a pointer.
+// same value; if a step ends its goroutine, as [runtime.Goexit] does, the caller
+// ends too. Nothing is allocated if t is a pointer.
 func parallel(n, grain int, t task) {
 	if tooShort(n, grain) {
 		if n > 0 {
@@ -94,26 +95,32 @@ type job struct {
 	pending atomic.Int32   // helpers that have not finished,
 	helpers sync.WaitGroup // and the same to sleep on
 
-	mu    sync.Mutex
-	panic any // value of the first panic, or nil
+	mu     sync.Mutex
+	panic  any  // value of the first panic, or nil
+	exited bool // a step has ended its goroutine
 }
 
 var jobs freelist[job]
 
-// work runs chunks until none is left, and keeps the value of a panic. The
-// caller takes them from the front and helpers from the back: so in one loop
+// work runs chunks until none is left, and notes a panic or the end of the
+// goroutine. The caller takes them from the front and helpers from the back: so in one loop
 // after another over the same memory a processor mostly meets again what is in
 // its own cache.
 func (j *job) work(front bool) {
+	done := false
 	defer func() {
-		if v := recover(); v != nil {
-			j.stop()
-			j.mu.Lock()
-			if j.panic == nil {
-				j.panic = v
-			}
-			j.mu.Unlock()
+		v := recover()
+		if done {
+			return
 		}
+		j.stop()
+		j.mu.Lock()
+		if v == nil {
+			j.exited = true
+		} else if j.panic == nil {
+			j.panic = v
+		}
+		j.mu.Unlock()
 	}()
 	for {
 		one := uint64(1)
@@ -123,6 +130,7 @@ func (j *job) work(front bool) {
 		taken := j.taken.Add(one)
 		first, last := int(taken>>32), int(uint32(taken))
 		if first+last > j.chunks {
+			done = true
 			return
 		}
 		lo := (first - 1) * j.size
@@ -143,9 +151,8 @@ func (j *job) leave() {
 }
 
 // finish takes the job back from workers that have not begun it, waits for the
-// others, frees the job and panics if a step did.
+// others, frees the job, and panics or ends the goroutine if a step did.
 func (j *job) finish() {
-	j.stop() // there is something left only if the goroutine ends
 	for i := 0; i < len(workers) && j.pending.Load() > 0; i++ {
 		if workers[i].job.CompareAndSwap(j, nil) {
 			j.leave()
@@ -156,11 +163,14 @@ func (j *job) finish() {
 		runtime.Gosched()
 	}
 	j.helpers.Wait()
-	v := j.panic
-	j.task, j.panic = nil, nil
+	v, exited := j.panic, j.exited
+	j.task, j.panic, j.exited = nil, nil, false
 	jobs.put(j)
-	if v != nil {
+	switch {
+	case v != nil:
 		panic(v)
+	case exited:
+		runtime.Goexit()
 	}
 }
 

