@@ -53,7 +53,7 @@ func BenchmarkConv(b *testing.B) {
 			f     func()
 		}{
 			{"forward", flops, func() { g.correlate(y.Data, x.Data, w.layer.W.Value.Data, w.layer.B.Value.Data, n, nil) }},
-			{"dx", flops, func() { g.spread(dx.Data, dy.Data, w.layer.W.Value.Data, n) }},
+			{"dx", flops, func() { g.spread(dx.Data, dy.Data, w.layer.W.Value.Data, nil, n) }},
 			{"dW", flops, func() { p.reset(false, nil); g.gradients(p, dw, db, dy.Data, x.Data, n) }},
 			{"both", 3 * flops, func() {
 				p.reset(true, nil)
