@@ -23,6 +23,7 @@ func (g *pool) max(p *Pass, x *Matrix) *Matrix {
 func (t *poolTask) max(lo, hi int) {
 	in, out := t.plane()
 	width := t.cols.in
+	first, end := t.whole()
 	for s := lo; s < hi; s++ {
 		x, y := t.x[s*in:][:in], t.y[s*out:][:out]
 		var arg []float64
@@ -34,7 +35,23 @@ func (t *poolTask) max(lo, hi int) {
 		}
 		for i := range t.rows.out {
 			top, bottom, _ := t.span(&t.rows, i)
-			for j := range t.cols.out {
+			done := first // windows from first on are done
+			if first < end {
+				to, place := y[i*t.cols.out:][:t.cols.out], top*width+t.cols.at(first, 0)
+				var at []float64
+				if arg != nil {
+					at = arg[i*t.cols.out+first:]
+				}
+				if maxRowFast(to[first:end], at, x[place:], width, bottom-top, t.cols.kernel, t.cols.stride, place) {
+					done = end
+				}
+			}
+			for j := 0; j < t.cols.out; j++ {
+				if j == first {
+					if j = done; j == t.cols.out {
+						break
+					}
+				}
 				left, right, _ := t.span(&t.cols, j)
 				at := top*width + left
 				best := sortKey(x[at])
@@ -55,6 +72,17 @@ func (t *poolTask) max(lo, hi int) {
 			}
 		}
 	}
+}
+
+// whole returns the windows of a row, first ≤ j < end, that lie inside the plane from
+// left to right.
+func (g *pool) whole() (first, end int) {
+	if g.adaptive {
+		return 0, 0
+	}
+	first, _ = g.cols.inside(0)
+	_, end = g.cols.inside(g.cols.kernel - 1)
+	return first, max(first, end)
 }
 
 // pairs reports whether windows are of 2×2 values, side by side and all inside.
