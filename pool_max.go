@@ -30,6 +30,14 @@ func (t *poolTask) max(lo, hi int) {
 		if t.arg != nil {
 			arg = t.arg[s*out:][:out]
 		}
+		if t.covers() {
+			at := firstLargest(x)
+			y[0] = x[at]
+			if arg != nil {
+				arg[0] = float64(at)
+			}
+			continue
+		}
 		if t.pairs() && maxPool2Fast(y, arg, x, width, t.rows.out, t.cols.out) {
 			continue
 		}
@@ -72,6 +80,23 @@ func (t *poolTask) max(lo, hi int) {
 			}
 		}
 	}
+}
+
+// covers reports whether planes are rows, and have one window that is all of them.
+func (g *pool) covers() bool {
+	return g.rows.in == 1 && g.cols.out == 1 && g.cols.kernel == g.cols.in && g.rows.before|g.cols.before == 0
+}
+
+// firstLargest returns where the first of the largest values of x is; a NaN is larger
+// than any number.
+func firstLargest(x []float64) int {
+	m := vmax(x)
+	for i, v := range x {
+		if v == m || v != v {
+			return i
+		}
+	}
+	return 0
 }
 
 // whole returns the windows of a row, first ≤ j < end, that lie inside the plane from

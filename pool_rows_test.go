@@ -53,16 +53,29 @@ func TestPoolRows(t *testing.T) {
 				m := MaxPool2D(h).WithSize(h, w).WithStrides(down, right).WithPadding(padding)
 				a := AvgPool2D(h).WithSize(h, w).WithStrides(down, right).WithPadding(padding)
 				a.ExcludePadding = intN(rng, 2) == 0
-				special := intN(rng, 2) == 0
-				for _, l := range []Layer{m, a} {
+				special, whole := intN(rng, 2) == 0, GlobalMaxPool2D()
+				row := MaxPool1D(width).WithPadding(intN(rng, width))
+				for _, l := range []Layer{m, a, whole, row} {
+					if l == Layer(row) {
+						in = Shape{2 * height, width}
+					}
 					out, err := l.Build(in, nil)
 					if err != nil {
 						continue // the image is smaller than the windows
 					}
+					g := &a.pool
+					switch l {
+					case m:
+						g = &m.pool
+					case whole:
+						g = &whole.pool
+					case row:
+						g = &row.pool
+					}
 					x, dy := randomMatrix(rng, 2, in.Size()), randomMatrix(rng, 2, out.Size())
 					if special {
 						n := len(kinds)
-						if l == Layer(a) && intN(rng, 2) == 0 {
+						if g == &a.pool && intN(rng, 2) == 0 {
 							n = 2 // zeros
 						}
 						for i := range x.Data {
@@ -72,12 +85,8 @@ func TestPoolRows(t *testing.T) {
 							dy.Data[i] = kinds[intN(rng, n)]
 						}
 					}
-					g := &a.pool
-					if l == Layer(m) {
-						g = &m.pool
-					}
 					y, dx := trip(l, x, dy)
-					wantY, wantX := poolRecipe(g, g == &m.pool, x.Data, dy.Data)
+					wantY, wantX := poolRecipe(g, g != &a.pool, x.Data, dy.Data)
 					if !sameBits(y.Data, wantY) || !sameBits(dx.Data, wantX) {
 						t.Errorf("%s%v: y, dx right: %v, %v", describe(l), in, sameBits(y.Data, wantY), sameBits(dx.Data, wantX))
 					}
