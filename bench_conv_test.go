@@ -6,9 +6,9 @@ import (
 )
 
 // BenchmarkConv times convolutions, forward and back, on batches of 32: the two of
-// LeNet, a middle one of a residual network, and that with a filter for each
-// channel. First comes the peak to compare with. It also reports how much memory the pass holds after a trip, for each
-// sample.
+// LeNet, a middle one of a residual network, and such with a filter for each
+// channel. First comes the peak to compare with. It also reports how much memory the
+// pass holds after a trip, for each sample.
 func BenchmarkConv(b *testing.B) {
 	const n = 32
 	b.Run("peak", func(b *testing.B) {
@@ -34,6 +34,9 @@ func BenchmarkConv(b *testing.B) {
 		{"64x64x3x3", Conv2D(64, 3).WithPadding(1), Shape{64, 32, 32}},
 		{"1x1", Conv2D(64, 1), Shape{64, 32, 32}},
 		{"depthwise", Conv2D(64, 3).WithPadding(1).WithGroups(64), Shape{64, 32, 32}},
+		{"depthwise/2", Conv2D(64, 3).WithPadding(1).WithStride(2).WithGroups(64), Shape{64, 32, 32}},
+		{"depthwise14", Conv2D(128, 3).WithPadding(1).WithGroups(128), Shape{128, 14, 14}},
+		{"depthwise7", Conv2D(256, 3).WithPadding(1).WithGroups(256), Shape{256, 7, 7}},
 	} {
 		out, err := w.layer.Build(w.in, testRand())
 		if err != nil {
@@ -53,7 +56,7 @@ func BenchmarkConv(b *testing.B) {
 			f     func()
 		}{
 			{"forward", flops, func() { g.correlate(y.Data, x.Data, w.layer.W.Value.Data, w.layer.B.Value.Data, n, nil) }},
-			{"dx", flops, func() { g.spread(dx.Data, dy.Data, w.layer.W.Value.Data, n) }},
+			{"dx", flops, func() { g.spread(dx.Data, dy.Data, w.layer.W.Value.Data, nil, n) }},
 			{"dW", flops, func() { p.reset(false, nil); g.gradients(p, dw, db, dy.Data, x.Data, n) }},
 			{"both", 3 * flops, func() {
 				p.reset(true, nil)
@@ -80,7 +83,7 @@ func BenchmarkConv(b *testing.B) {
 func BenchmarkPool(b *testing.B) {
 	const n = 32
 	in := Shape{16, 28, 28}
-	for _, l := range []Layer{MaxPool2D(2), MaxPool2D(3).WithStride(2).WithPadding(1), AvgPool2D(2), GlobalAvgPool2D(), GlobalMaxPool2D()} {
+	for _, l := range []Layer{MaxPool2D(2), MaxPool2D(3).WithStride(2).WithPadding(1), MaxPool2D(3).WithStride(1).WithPadding(1), AvgPool2D(2), GlobalAvgPool2D(), GlobalMaxPool2D()} {
 		out, err := l.Build(in, nil)
 		if err != nil {
 			b.Fatal(err)

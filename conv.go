@@ -258,8 +258,8 @@ func (g *convolution) forward(p *Pass, x *Matrix, w, b *Param, f func(y, x []flo
 
 func (g *convolution) backward(p *Pass, dy *Matrix, w, b *Param) *Matrix {
 	g.backwardParams(p, dy, w, b)
-	dx := p.New(dy.Rows, g.c*g.plane())
-	g.spread(dx.Data, dy.Data, w.Value.Data, dy.Rows)
+	dx := p.raw(dy.Rows, g.c*g.plane())
+	g.spread(dx.Data, dy.Data, w.Value.Data, nil, dy.Rows)
 	return dx
 }
 

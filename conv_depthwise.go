@@ -6,7 +6,7 @@ package nn
 
 // correlatePlanes does the steps of samples and channels.
 func (t *convTask) correlatePlanes(lo, hi int) {
-	kernel := t.kernel()
+	kernel, fast := t.kernel(), newRowKernels(t.rows, t.cols, 1)
 	for s := lo; s < hi; s++ {
 		f := s % t.f
 		x, y := t.x[s*t.plane():][:t.plane()], t.y[s*t.positions():][:t.positions()]
@@ -15,11 +15,13 @@ func (t *convTask) correlatePlanes(lo, hi int) {
 		if t.b != nil {
 			start = t.b[f]
 		}
-		fill(y, start)
-		for i := range t.rows.out {
-			for k, wk := range w {
-				if to, from, ok := t.pair(y, x, i, k); ok {
-					vaxpy(to, to, wk, from)
+		if !fast.correlate(y, x, w, start) {
+			fill(y, start)
+			for i := range t.rows.out {
+				for k, wk := range w {
+					if to, from, ok := t.pair(y, x, i, k); ok {
+						vaxpy(to, to, wk, from)
+					}
 				}
 			}
 		}
@@ -30,12 +32,25 @@ func (t *convTask) correlatePlanes(lo, hi int) {
 }
 
 // spreadPlanes does the steps of samples and channels. Each value of x is one chain
-// of fused multiply-adds in order of positions.
+// of fused multiply-adds in order of positions: with a stride of 1, what correlate
+// gives for planes of y with the kernel turned around.
 func (t *convTask) spreadPlanes(lo, hi int) {
 	kernel := t.kernel()
+	var fast rowKernels
+	if t.rows.stride == 1 {
+		fast = newRowKernels(t.rows.turned(), t.cols.turned(), -1)
+	}
 	for s := lo; s < hi; s++ {
 		x, y := t.x[s*t.plane():][:t.plane()], t.y[s*t.positions():][:t.positions()]
 		w := t.w[s%t.f*kernel:][:kernel]
+		start := 0.0
+		if t.b != nil {
+			start = t.b[s%t.f]
+		}
+		if fast.correlate(x, y, w, start) {
+			continue
+		}
+		fill(x, start)
 		for i := range t.rows.out {
 			for k := kernel - 1; k >= 0; k-- {
 				if from, to, ok := t.pair(y, x, i, k); ok {
@@ -49,7 +64,7 @@ func (t *convTask) spreadPlanes(lo, hi int) {
 // planeGradients does the steps of parts and channels. The products of a row of dy
 // are added up as vdot does, and the rows in order.
 func (t *convTask) planeGradients(lo, hi int) {
-	kernel := t.kernel()
+	kernel, fast := t.kernel(), newRowKernels(t.rows, t.cols, 1)
 	for u := lo; u < hi; u++ {
 		dw, db, add, first, end := t.part(u / t.f)
 		f := u % t.f
@@ -60,10 +75,12 @@ func (t *convTask) planeGradients(lo, hi int) {
 		for s := first; s < end; s++ {
 			at := s*t.f + f
 			x, dy := t.x[at*t.plane():][:t.plane()], t.y[at*t.positions():][:t.positions()]
-			for i := range t.rows.out {
-				for k := range dw {
-					if d, v, ok := t.pair(dy, x, i, k); ok {
-						dw[k] += vdot(d, v)
+			if !fast.gradients(dw, dy, x) {
+				for i := range t.rows.out {
+					for k := range dw {
+						if d, v, ok := t.pair(dy, x, i, k); ok {
+							dw[k] += vdot(d, v)
+						}
 					}
 				}
 			}
@@ -84,4 +101,11 @@ func (g *convolution) pair(y, x []float64, i, k int) (yi, xr []float64, ok bool)
 		return nil, nil, false
 	}
 	return y[i*g.cols.out+lo : i*g.cols.out+hi], x[r*g.cols.in+g.cols.at(lo, v):][:hi-lo], true
+}
+
+// turned returns the axis, with stride 1, on which the kernel turned around takes y
+// to x.
+func (a axis) turned() axis {
+	a.in, a.out, a.before = a.out, a.in, a.span()-1-a.before
+	return a
 }

@@ -177,14 +177,15 @@ func (t *convTask) correlateTile(y, x, w, start []float64, p patch, tile []float
 	}
 }
 
-// spread adds to x what the transpose of correlate gives for y:
+// spread sets x to b, or 0 if b is nil, and adds what the transpose of correlate
+// gives for y:
 //
 //	x[c, rows.at(i,u), cols.at(j,v)] += Σ_f w[f,c,u,v] · y[f,i,j]
 //
 // The sums over f are chains of fused multiply-adds from 0; they are added in
 // order of positions (i, j).
-func (g *convolution) spread(x, y, w []float64, samples int) {
-	t := convTask{convolution: g, x: x, y: y, w: w}
+func (g *convolution) spread(x, y, w, b []float64, samples int) {
+	t := convTask{convolution: g, x: x, y: y, w: w, b: b}
 	if g.depthwise() {
 		t.body = (*convTask).spreadPlanes
 		t.parallel(samples*g.f, g.positions()*g.kernel())
@@ -223,6 +224,13 @@ func (t *convTask) spread(lo, hi int) {
 		x := t.x[block*c*t.plane():][:c*t.plane()]
 		y := t.y[block*f*positions:]
 		w := t.w[block%t.groups*f*depth:]
+		for i := begin / t.kernel(); i < end/t.kernel(); i++ {
+			start := 0.0
+			if t.b != nil {
+				start = t.b[block%t.groups*c+i]
+			}
+			fill(x[i*t.plane():][:t.plane()], start)
+		}
 		if t.direct() {
 			gemmSerial(true, false, end-begin, positions, f, w[begin:], depth, y, positions, x[begin*positions:], positions, true)
 			continue

@@ -397,61 +397,6 @@ func testConvRecipe(t *testing.T) {
 	}
 }
 
-// The recipe of depthwise convolutions, bit for bit: chains again, but for dW,
-// which adds dot products of rows.
-func TestDepthwiseRecipe(t *testing.T) {
-	rng := testRand()
-	const n, c, width = 6, 2, 70
-	l := Conv2D(c, 3).WithGroups(c).WithPadding(1).WithStrides(2, 1).WithDilation(2)
-	if _, err := l.Build(Shape{c, 9, width}, rng); err != nil {
-		t.Fatal(err)
-	}
-	g := &l.conv
-	if !g.depthwise() {
-		t.Fatal("this is no test of depthwise convolutions")
-	}
-	l.B.Value.FillNormal(rng, 0, 1)
-	x, dy := randomMatrix(rng, n, c*g.plane()), randomMatrix(rng, n, c*g.positions())
-	y, dx := trip(l, x, dy)
-	wantY, wantX, wantW := NewMatrix(n, y.Cols), NewMatrix(n, x.Cols), NewMatrix(c, 9)
-	parts := [2]*Matrix{NewMatrix(c, 9), NewMatrix(c, 9)}
-	for s := range n {
-		for f := range c {
-			w := l.W.Value.Row(f)
-			for i := range g.rows.out {
-				for j := range g.cols.out {
-					sum := l.B.Value.Data[f]
-					for k, wk := range w {
-						r, col := g.rows.at(i, k/3), g.cols.at(j, k%3)
-						if r >= 0 && r < 9 && col >= 0 && col < width {
-							at := f*g.plane() + r*width + col
-							sum = math.FMA(wk, x.At(s, at), sum)
-							d := dy.At(s, f*g.positions()+i*g.cols.out+j)
-							wantX.Set(s, at, math.FMA(wk, d, wantX.At(s, at)))
-						}
-					}
-					wantY.Set(s, f*g.positions()+i*g.cols.out+j, sum)
-				}
-				for k := range w {
-					var d, v []float64
-					for j := range g.cols.out {
-						r, col := g.rows.at(i, k/3), g.cols.at(j, k%3)
-						if r >= 0 && r < 9 && col >= 0 && col < width {
-							d = append(d, dy.At(s, f*g.positions()+i*g.cols.out+j))
-							v = append(v, x.At(s, f*g.plane()+r*width+col))
-						}
-					}
-					parts[s/4].Set(f, k, parts[s/4].At(f, k)+vdot(d, v))
-				}
-			}
-		}
-	}
-	wantW.Add(parts[0], parts[1])
-	if !sameBits(y.Data, wantY.Data) || !sameBits(dx.Data, wantX.Data) || !sameBits(l.W.Grad.Data, wantW.Data) {
-		t.Errorf("y, dx, dW keep the recipe: %v, %v, %v", sameBits(y.Data, wantY.Data), sameBits(dx.Data, wantX.Data), sameBits(l.W.Grad.Data, wantW.Data))
-	}
-}
-
 // The same bits however the work is split.
 func TestConvParallel(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

@@ -168,14 +168,11 @@ func (a *axis) transpose(outputPadding int) error {
 func (c *ConvTranspose2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	g := &c.conv
 	y := p.raw(x.Rows, g.c*g.plane())
-	for i := range x.Rows * g.c {
-		start := 0.0
-		if c.B != nil {
-			start = c.B.Value.Data[i%g.c]
-		}
-		fill(y.Data[i*g.plane():][:g.plane()], start)
+	var bias []float64
+	if c.B != nil {
+		bias = c.B.Value.Data
 	}
-	g.spread(y.Data, x.Data, c.W.Value.Data, x.Rows)
+	g.spread(y.Data, x.Data, c.W.Value.Data, bias, x.Rows)
 	p.Push(x)
 	return y
 }

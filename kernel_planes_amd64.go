@@ -88,3 +88,70 @@ func maxPool2AVX2(y, arg, x *float64, width, h, n int)
 //
 //go:noescape
 func maxPool2BackAVX2(y, arg, x *float64, width, h, n int)
+
+func maxRowFast(y, arg, x []float64, width, h, w, stride, place int) bool {
+	n := len(y)
+	if !useAVX2 || n < 4 || stride > 2 || h*w*n > atOnce {
+		return false
+	}
+	var at *float64
+	if arg != nil {
+		at = &arg[0]
+	}
+	if stride == 1 {
+		maxRow1AVX2(&y[0], at, &x[0], width, h, w, n, place)
+	} else {
+		maxRow2AVX2(&y[0], at, &x[0], width, h, w, n, place)
+	}
+	return true
+}
+
+func meanRowFast(y, x []float64, width, h, w, stride int, size float64) bool {
+	n := len(y)
+	if !useAVX2 || n < 4 || stride > 2 || h*w*n > atOnce {
+		return false
+	}
+	if stride == 1 {
+		meanRow1AVX2(&y[0], &x[0], width, h, w, n, size)
+	} else {
+		meanRow2AVX2(&y[0], &x[0], width, h, w, n, size)
+	}
+	return true
+}
+
+func meanPairsFast(dx, dy []float64, width int, size float64) bool {
+	n := len(dy)
+	if !useAVX2 || n < 4 || n > atOnce {
+		return false
+	}
+	meanPairsAVX2(&dx[0], &dy[0], width, n, size)
+	return true
+}
+
+// maxRow1AVX2 sets y to the largest values of a row of n ≥ 4 windows, h×w values of
+// a plane x with rows of the given width, and arg, unless it is nil, to where they
+// are, where x is at place. Windows begin side by side.
+//
+//go:noescape
+func maxRow1AVX2(y, arg, x *float64, width, h, w, n, place int)
+
+// maxRow2AVX2 is the same for windows that begin two columns apart.
+//
+//go:noescape
+func maxRow2AVX2(y, arg, x *float64, width, h, w, n, place int)
+
+// meanRow1AVX2 sets y to the sums, over size, of such windows, in order of rows.
+//
+//go:noescape
+func meanRow1AVX2(y, x *float64, width, h, w, n int, size float64)
+
+// meanRow2AVX2 is the same for windows that begin two columns apart.
+//
+//go:noescape
+func meanRow2AVX2(y, x *float64, width, h, w, n int, size float64)
+
+// meanPairsAVX2 sets n ≥ 4 windows of 2×2 values, side by side in two rows, to
+// 0 + dy/size.
+//
+//go:noescape
+func meanPairsAVX2(dx, dy *float64, width, n int, size float64)

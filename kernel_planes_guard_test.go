@@ -28,6 +28,21 @@ func TestPlanesGuarded(t *testing.T) {
 					task.arg = guarded(t, h*n, end)
 					task.max(0, 1)
 					task.maxBack(0, 1)
+					task.mean(0, 1)
+					task.meanBack(0, 1)
+				}
+				for _, l := range []*MaxPool2DLayer{
+					MaxPool2D(3).WithStride(2).WithPadding(1), MaxPool2D(3).WithStride(2), MaxPool2D(3).WithStride(1), MaxPool2D(1).WithStride(2), MaxPool2D(2).WithStride(1),
+				} {
+					if _, err := l.Build(Shape{1, 4, n}, nil); err != nil {
+						continue
+					}
+					_, out := l.pool.plane()
+					task := poolTask{pool: &l.pool, x: guarded(t, 4*n, end), y: guarded(t, out, end)}
+					task.mean(0, 1)
+					task.max(0, 1)
+					task.arg = guarded(t, out, end)
+					task.max(0, 1)
 				}
 			}
 		}

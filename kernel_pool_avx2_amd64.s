@@ -61,6 +61,129 @@ GLOBL begins<>(SB), RODATA|NOPTR, $40
 	CMOVQGT R11, CX;             \
 	JMP  again
 
+// One row of windows of any size, four at a time, that begin side by side or two
+// columns apart.
+//
+//	SI   x where the first begins   R9   from behind a row of a window to the next
+//	DI   y                          R10  rows, R12 columns of a window
+//	BX   arg, or 0                  R11  the j of the last four windows
+//	CX   window j                   R13  place of the first
+//	AX   x                          R8, DX  rows, columns left
+//	Y4   best, or sum               Y5   where in the window
+//	Y9   place in the window        Y15  1 in each lane
+//	Y14  from the end of a row to   Y12  0, 1, 2, 3, or as above: where windows
+//	     the next                        begin
+
+DATA sides<>+0(SB)/8, $0.0
+DATA sides<>+8(SB)/8, $1.0
+DATA sides<>+16(SB)/8, $2.0
+DATA sides<>+24(SB)/8, $3.0
+GLOBL sides<>(SB), RODATA|NOPTR, $32
+
+#define SIDE1(y) VMOVUPD (AX), y
+#define SIDE2(y) VMOVUPD (AX), y; VSHUFPD $10, 24(AX), y, y
+#define KEEP(y)
+#define TURN(y) VPERMPD $0xd8, y, y
+
+#define MAXROW(SIDE, ORDER, stride) \
+	MOVQ y+0(FP), DI;            \
+	MOVQ arg+8(FP), BX;          \
+	MOVQ x+16(FP), SI;           \
+	MOVQ width+24(FP), R9;       \
+	MOVQ h+32(FP), R10;          \
+	MOVQ w+40(FP), R12;          \
+	MOVQ n+48(FP), R11;          \
+	MOVQ place+56(FP), R13;      \
+	VBROADCASTSD begins<>+32(SB), Y15; \
+	SUBQ R12, R9;                \
+	VCVTSI2SDQ R9, X14, X14;     \
+	VBROADCASTSD X14, Y14;       \
+	SHLQ $3, R9;                 \
+	SUBQ $4, R11;                \
+	XORQ CX, CX;                 \
+windows:                             \
+	LEAQ (CX*stride), AX;        \
+	LEAQ (SI)(AX*8), AX;         \
+	MOVQ R10, R8;                \
+	SIDE(Y4);                    \
+	VXORPD Y5, Y5, Y5;           \
+	VXORPD Y9, Y9, Y9;           \
+row:                                 \
+	MOVQ R12, DX;                \
+column:                              \
+	SIDE(Y0);                    \
+	LARGER(Y0, Y9);              \
+	VADDPD Y15, Y9, Y9;          \
+	ADDQ $8, AX;                 \
+	DECQ DX;                     \
+	JNZ  column;                 \
+	VADDPD Y14, Y9, Y9;          \
+	ADDQ R9, AX;                 \
+	DECQ R8;                     \
+	JNZ  row;                    \
+	ORDER(Y4);                   \
+	VMOVUPD Y4, (DI)(CX*8);      \
+	TESTQ BX, BX;                \
+	JEQ  next;                   \
+	LEAQ (R13)(CX*stride), AX;   \
+	VCVTSI2SDQ AX, X8, X8;       \
+	VBROADCASTSD X8, Y8;         \
+	VADDPD Y12, Y8, Y8;          \
+	VADDPD Y5, Y8, Y5;           \
+	ORDER(Y5);                   \
+	VMOVUPD Y5, (BX)(CX*8);      \
+next:                                \
+	CMPQ CX, R11;                \
+	JEQ  done;                   \
+	ADDQ $4, CX;                 \
+	CMPQ CX, R11;                \
+	CMOVQGT R11, CX;             \
+	JMP  windows;                \
+done:                                \
+	VZEROUPPER;                  \
+	RET
+
+#define MEANROW(SIDE, ORDER, stride) \
+	MOVQ y+0(FP), DI;            \
+	MOVQ x+8(FP), SI;            \
+	MOVQ width+16(FP), R9;       \
+	MOVQ h+24(FP), R10;          \
+	MOVQ w+32(FP), R12;          \
+	MOVQ n+40(FP), R11;          \
+	VBROADCASTSD size+48(FP), Y15; \
+	SUBQ R12, R9;                \
+	SHLQ $3, R9;                 \
+	SUBQ $4, R11;                \
+	XORQ CX, CX;                 \
+windows:                             \
+	LEAQ (CX*stride), AX;        \
+	LEAQ (SI)(AX*8), AX;         \
+	MOVQ R10, R8;                \
+	VXORPD Y4, Y4, Y4;           \
+row:                                 \
+	MOVQ R12, DX;                \
+column:                              \
+	SIDE(Y0);                    \
+	VADDPD Y0, Y4, Y4;           \
+	ADDQ $8, AX;                 \
+	DECQ DX;                     \
+	JNZ  column;                 \
+	ADDQ R9, AX;                 \
+	DECQ R8;                     \
+	JNZ  row;                    \
+	VDIVPD Y15, Y4, Y4;          \
+	ORDER(Y4);                   \
+	VMOVUPD Y4, (DI)(CX*8);      \
+	CMPQ CX, R11;                \
+	JEQ  done;                   \
+	ADDQ $4, CX;                 \
+	CMPQ CX, R11;                \
+	CMOVQGT R11, CX;             \
+	JMP  windows;                \
+done:                                \
+	VZEROUPPER;                  \
+	RET
+
 // func maxPool2AVX2(y, arg, x *float64, width, h, n int)
 TEXT ·maxPool2AVX2(SB), NOSPLIT, $0-48
 	ARGS
@@ -148,5 +271,53 @@ next:
 	LEAQ (R13)(AX*2), R13
 	DECQ R10
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func maxRow1AVX2(y, arg, x *float64, width, h, w, n, place int)
+TEXT ·maxRow1AVX2(SB), NOSPLIT, $0-64
+	VMOVUPD sides<>(SB), Y12
+	MAXROW(SIDE1, KEEP, 1)
+
+// func maxRow2AVX2(y, arg, x *float64, width, h, w, n, place int)
+TEXT ·maxRow2AVX2(SB), NOSPLIT, $0-64
+	VMOVUPD begins<>(SB), Y12
+	MAXROW(SIDE2, TURN, 2)
+
+// func meanRow1AVX2(y, x *float64, width, h, w, n int, size float64)
+TEXT ·meanRow1AVX2(SB), NOSPLIT, $0-56
+	MEANROW(SIDE1, KEEP, 1)
+
+// func meanRow2AVX2(y, x *float64, width, h, w, n int, size float64)
+TEXT ·meanRow2AVX2(SB), NOSPLIT, $0-56
+	MEANROW(SIDE2, TURN, 2)
+
+// func meanPairsAVX2(dx, dy *float64, width, n int, size float64)
+//
+//	SI, DX  two rows of dx    DI  dy    CX, R11  j and the last
+TEXT ·meanPairsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dx+0(FP), SI
+	MOVQ dy+8(FP), DI
+	MOVQ width+16(FP), AX
+	MOVQ n+24(FP), R11
+	VBROADCASTSD size+32(FP), Y15
+	VXORPD Y14, Y14, Y14
+	LEAQ (SI)(AX*8), DX
+	SUBQ $4, R11
+	XORQ CX, CX
+windows:
+	VMOVUPD (DI)(CX*8), Y0
+	VDIVPD Y15, Y0, Y0
+	VADDPD Y14, Y0, Y0             // 0 + dy/size
+	VPERMPD $0x50, Y0, Y1          // each twice
+	VPERMPD $0xfa, Y0, Y2
+	MOVQ CX, AX
+	SHLQ $4, AX
+	VMOVUPD Y1, (SI)(AX*1)
+	VMOVUPD Y2, 32(SI)(AX*1)
+	VMOVUPD Y1, (DX)(AX*1)
+	VMOVUPD Y2, 32(DX)(AX*1)
+	NEXT(windows)
+next:
 	VZEROUPPER
 	RET

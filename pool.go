@@ -430,11 +430,28 @@ func (g *pool) mean(p *Pass, x *Matrix) *Matrix {
 
 func (t *poolTask) mean(lo, hi int) {
 	in, out := t.plane()
+	first, end := t.whole()
 	for s := lo; s < hi; s++ {
 		x, y := t.x[s*in:][:in], t.y[s*out:][:out]
 		for i := range t.rows.out {
 			top, bottom, height := t.span(&t.rows, i)
-			for j := range t.cols.out {
+			if t.inside {
+				height = bottom - top
+			}
+			done := first // windows from first on are done
+			if first < end {
+				to, from := y[i*t.cols.out:][first:end], x[top*t.cols.in+t.cols.at(first, 0):]
+				size := float64(height) * float64(t.cols.kernel)
+				if meanRowFast(to, from, t.cols.in, bottom-top, t.cols.kernel, t.cols.stride, size) {
+					done = end
+				}
+			}
+			for j := 0; j < t.cols.out; j++ {
+				if j == first {
+					if j = done; j == t.cols.out {
+						break
+					}
+				}
 				left, right, width := t.span(&t.cols, j)
 				sum := 0.0
 				for r := top; r < bottom; r++ {
@@ -443,7 +460,7 @@ func (t *poolTask) mean(lo, hi int) {
 					}
 				}
 				if t.inside {
-					height, width = bottom-top, right-left
+					width = right - left
 				}
 				y[i*t.cols.out+j] = sum / (float64(height) * float64(width))
 			}
@@ -453,7 +470,7 @@ func (t *poolTask) mean(lo, hi int) {
 
 func (g *pool) meanBack(p *Pass, dy *Matrix) *Matrix {
 	in, _ := g.plane()
-	dx := p.New(dy.Rows, g.channels*in)
+	dx := p.raw(dy.Rows, g.channels*in)
 	poolTask{pool: g, body: (*poolTask).meanBack, x: dx.Data, y: dy.Data}.parallel(dy.Rows)
 	return dx
 }
@@ -462,7 +479,11 @@ func (t *poolTask) meanBack(lo, hi int) {
 	in, out := t.plane()
 	for s := lo; s < hi; s++ {
 		dx, dy := t.x[s*in:][:in], t.y[s*out:][:out]
+		clear(dx)
 		for i := range t.rows.out {
+			if t.pairs() && meanPairsFast(dx[2*i*t.cols.in:], dy[i*t.cols.out:][:t.cols.out], t.cols.in, 4) {
+				continue
+			}
 			top, bottom, height := t.span(&t.rows, i)
 			for j := range t.cols.out {
 				left, right, width := t.span(&t.cols, j)

@@ -23,18 +23,43 @@ func (g *pool) max(p *Pass, x *Matrix) *Matrix {
 func (t *poolTask) max(lo, hi int) {
 	in, out := t.plane()
 	width := t.cols.in
+	first, end := t.whole()
 	for s := lo; s < hi; s++ {
 		x, y := t.x[s*in:][:in], t.y[s*out:][:out]
 		var arg []float64
 		if t.arg != nil {
 			arg = t.arg[s*out:][:out]
 		}
+		if t.covers() {
+			at := firstLargest(x)
+			y[0] = x[at]
+			if arg != nil {
+				arg[0] = float64(at)
+			}
+			continue
+		}
 		if t.pairs() && maxPool2Fast(y, arg, x, width, t.rows.out, t.cols.out) {
 			continue
 		}
 		for i := range t.rows.out {
 			top, bottom, _ := t.span(&t.rows, i)
-			for j := range t.cols.out {
+			done := first // windows from first on are done
+			if first < end {
+				to, place := y[i*t.cols.out:][:t.cols.out], top*width+t.cols.at(first, 0)
+				var at []float64
+				if arg != nil {
+					at = arg[i*t.cols.out+first:]
+				}
+				if maxRowFast(to[first:end], at, x[place:], width, bottom-top, t.cols.kernel, t.cols.stride, place) {
+					done = end
+				}
+			}
+			for j := 0; j < t.cols.out; j++ {
+				if j == first {
+					if j = done; j == t.cols.out {
+						break
+					}
+				}
 				left, right, _ := t.span(&t.cols, j)
 				at := top*width + left
 				best := sortKey(x[at])
@@ -55,6 +80,34 @@ func (t *poolTask) max(lo, hi int) {
 			}
 		}
 	}
+}
+
+// covers reports whether planes are rows, and have one window that is all of them.
+func (g *pool) covers() bool {
+	return g.rows.in == 1 && g.cols.out == 1 && g.cols.kernel == g.cols.in && g.rows.before|g.cols.before == 0
+}
+
+// firstLargest returns where the first of the largest values of x is; a NaN is larger
+// than any number.
+func firstLargest(x []float64) int {
+	m := vmax(x)
+	for i, v := range x {
+		if v == m || v != v {
+			return i
+		}
+	}
+	return 0
+}
+
+// whole returns the windows of a row, first ≤ j < end, that lie inside the plane from
+// left to right.
+func (g *pool) whole() (first, end int) {
+	if g.adaptive {
+		return 0, 0
+	}
+	first, _ = g.cols.inside(0)
+	_, end = g.cols.inside(g.cols.kernel - 1)
+	return first, max(first, end)
 }
 
 // pairs reports whether windows are of 2×2 values, side by side and all inside.
