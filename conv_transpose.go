@@ -166,16 +166,21 @@ func (a *axis) transpose(outputPadding int) error {
 }
 
 func (c *ConvTranspose2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	c.W.checkBuilt()
 	g := &c.conv
-	y := p.raw(x.Rows, g.c*g.plane())
+	w, y := c.W.of(g.f, g.depth()), p.raw(x.Rows, g.c*g.plane())
+	var bias []float64
+	if c.B != nil {
+		bias = c.B.of(1, g.c).Data
+	}
 	for i := range x.Rows * g.c {
 		start := 0.0
-		if c.B != nil {
-			start = c.B.Value.Data[i%g.c]
+		if bias != nil {
+			start = bias[i%g.c]
 		}
 		fill(y.Data[i*g.plane():][:g.plane()], start)
 	}
-	g.spread(y.Data, x.Data, c.W.Value.Data, x.Rows)
+	g.spread(y.Data, x.Data, w.Data, x.Rows)
 	p.Push(x)
 	return y
 }
