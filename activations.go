@@ -399,7 +399,8 @@ type PReLULayer struct {
 
 	Slope *Param `json:"-"` // a; set by Build
 
-	run int // values in a row that share a slope
+	channels int // slopes
+	run      int // values in a row that share one
 }
 
 // PReLU returns a PReLULayer with one slope.
@@ -416,16 +417,15 @@ func (l *PReLULayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := in.check(); err != nil {
 		return nil, fmt.Errorf("PReLU: %w", err)
 	}
-	channels := 1
-	l.run = in.Size()
+	l.channels, l.run = 1, in.Size()
 	if l.PerChannel {
-		channels, _ = in.last()
+		l.channels, _ = in.last()
 		l.run = 1
 		if len(in) > 2 {
-			channels, l.run = in[0], in[1:].Size()
+			l.channels, l.run = in[0], in[1:].Size()
 		}
 	}
-	l.Slope = newParam("slope", 1, channels, rng)
+	l.Slope = newParam("slope", 1, l.channels, rng)
 	l.Slope.Value.Fill(0.25)
 	l.Slope.NoDecay = true
 	return in, nil
@@ -444,7 +444,7 @@ func (l *PReLULayer) Forward(p *Pass, x *Matrix) *Matrix {
 		panic("nn: PReLU: the layer is not built; give it to New")
 	}
 	y := p.raw(x.Rows, x.Cols)
-	preluForward(y.Data, x.Data, l.Slope.Value.Data, l.run)
+	preluForward(y.Data, x.Data, l.Slope.of(1, l.channels).Data, l.run)
 	p.Push(x)
 	return y
 }

@@ -211,6 +211,7 @@ func (a *AttentionLayer) Params() []*Param {
 }
 
 func (a *AttentionLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	a.Wqkv.checkBuilt()
 	batch := x.Rows
 	queries, keys := a.split()
 	xq, xk := p.Reshape(x, batch*a.steps, a.n), (*Matrix)(nil)
@@ -235,11 +236,16 @@ func (a *AttentionLayer) Forward(p *Pass, x *Matrix) *Matrix {
 		p.Push(xq, xk, q, kv, weights, o)
 	}
 	t.start()
-	y := p.raw(o.Rows, a.n).Mul(o, a.Wo.Value)
+	return p.Reshape(a.output(p, o), batch, queries*a.n)
+}
+
+// output returns o·Wo + bo.
+func (a *AttentionLayer) output(p *Pass, o *Matrix) *Matrix {
+	y := p.raw(o.Rows, a.n).Mul(o, a.Wo.of(a.n, a.n))
 	if a.Bo != nil {
-		addBias(y, a.Bo.Value.Data)
+		addBias(y, a.Bo.of(1, a.n).Data)
 	}
-	return p.Reshape(y, batch, queries*a.n)
+	return y
 }
 
 // cut returns a copy of the columns from lo to hi of x.
@@ -254,12 +260,12 @@ func (p *Pass) cut(x *Matrix, lo, hi int) *Matrix {
 // project returns Q/√d, of which the scores are made, and [K, V]. So √d is a
 // factor of few numbers, not of all scores.
 func (a *AttentionLayer) project(p *Pass, xq, xk *Matrix) (q, kv *Matrix) {
-	n, w := a.n, a.Wqkv.Value.Data
+	n, w := a.n, a.Wqkv.of(a.n, 3*a.n).Data
 	q, kv = p.raw(xq.Rows, n), p.raw(xk.Rows, 2*n)
 	gemm(false, false, xq.Rows, n, n, xq.Data, n, w, 3*n, q.Data, n, false)
 	gemm(false, false, xk.Rows, 2*n, n, xk.Data, n, w[n:], 3*n, kv.Data, 2*n, false)
 	if a.Bqkv != nil {
-		b := a.Bqkv.Value.Data
+		b := a.Bqkv.of(1, 3*n).Data
 		addBias(q, b[:n])
 		addBias(kv, b[n:])
 	}
@@ -410,9 +416,5 @@ func (a *AttentionLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 		past.Data = append(past.Data, make([]float64, len(past.Data))...)
 		past.Rows *= 2
 	}
-	y := p.raw(batch, n).Mul(o, a.Wo.Value)
-	if a.Bo != nil {
-		addBias(y, a.Bo.Value.Data)
-	}
-	return y
+	return a.output(p, o)
 }

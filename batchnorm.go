@@ -81,6 +81,9 @@ func (l *BatchNormLayer) fixed(p *Pass) bool {
 }
 
 func (l *BatchNormLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	for _, q := range [...]*Param{l.Gain, l.Bias, l.Mean, l.Var} {
+		q.of(1, l.channels)
+	}
 	y := p.raw(x.Rows, x.Cols)
 	norm, scale, work := y, p.raw(1, l.channels), p.New(2, l.channels)
 	if p.Training() {

@@ -246,12 +246,13 @@ func forwardActivated(p *Pass, l Layer, a Activation, x *Matrix) (y *Matrix) {
 
 // forward returns f(y), or y if f is nil.
 func (g *convolution) forward(p *Pass, x *Matrix, w, b *Param, f func(y, x []float64)) *Matrix {
+	w.checkBuilt()
 	var bias []float64
 	if b != nil {
-		bias = b.Value.Data
+		bias = b.of(1, g.f).Data
 	}
 	y := p.raw(x.Rows, g.f*g.positions())
-	g.correlate(y.Data, x.Data, w.Value.Data, bias, x.Rows, f)
+	g.correlate(y.Data, x.Data, w.of(g.f, g.depth()).Data, bias, x.Rows, f)
 	p.Push(x)
 	return y
 }

@@ -166,13 +166,14 @@ func (a *axis) transpose(outputPadding int) error {
 }
 
 func (c *ConvTranspose2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	c.W.checkBuilt()
 	g := &c.conv
-	y := p.raw(x.Rows, g.c*g.plane())
+	w, y := c.W.of(g.f, g.depth()), p.raw(x.Rows, g.c*g.plane())
 	var bias []float64
 	if c.B != nil {
-		bias = c.B.Value.Data
+		bias = c.B.of(1, g.c).Data
 	}
-	g.spread(y.Data, x.Data, c.W.Value.Data, bias, x.Rows)
+	g.spread(y.Data, x.Data, w.Data, bias, x.Rows)
 	p.Push(x)
 	return y
 }

@@ -72,9 +72,9 @@ func (e *EmbeddingLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	if e.Table == nil {
 		panic("nn: Embedding: the layer is not built; give it to New")
 	}
-	y := p.raw(len(x.Data), e.Dim)
+	y, table := p.raw(len(x.Data), e.Dim), e.Table.of(e.Vocab, e.Dim)
 	for t, v := range x.Data {
-		copy(y.Row(t), e.Table.Value.Row(e.index(v)))
+		copy(y.Row(t), table.Row(e.index(v)))
 	}
 	p.Push(x)
 	return p.Reshape(y, x.Rows, x.Cols*e.Dim)

@@ -61,3 +61,24 @@ func ExampleAttention() {
 	// 1 true
 	// 2 false
 }
+
+// The first three steps of a sequence attend to all ten of it: the branches of Concat
+// give the queries and the rest.
+func ExampleCrossAttention() {
+	net := nn.New(rand.NewPCG(1, 2), nn.Input(10, 16),
+		nn.Concat(
+			nn.Layers{nn.Steps(0, 3), nn.Dense(16), nn.Positions()},
+			nn.Layers{nn.Dense(16), nn.SinusoidalPositions()}),
+		nn.Residual(nn.CrossAttention(4, 3)).WithShortcut(nn.Steps(0, 3)),
+		nn.RMSNorm(), nn.MeanSteps(), nn.Dense(2), nn.Softmax())
+	for k := range len(net.Layers()) {
+		fmt.Println(net.Prefix(k + 1).Out())
+	}
+	// Output:
+	// (13, 16)
+	// (3, 16)
+	// (3, 16)
+	// (16)
+	// (2)
+	// (2)
+}

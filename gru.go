@@ -72,9 +72,16 @@ func (l *GRULayer) Params() []*Param {
 	return ps
 }
 
+// checkBiases does for the biases what the check of the recurrence does for the rest.
+func (l *GRULayer) checkBiases() {
+	l.B.of(1, 3*l.Hidden)
+	l.Bh.of(1, 3*l.Hidden)
+}
+
 func (l *GRULayer) Forward(p *Pass, x *Matrix) *Matrix { return l.forward(p, x, false) }
 
 func (l *GRULayer) forward(p *Pass, x *Matrix, last bool) *Matrix {
+	l.checkBiases()
 	t := l.rec.begin(p, l, x, last)
 	t.z, t.u = p.raw(t.kept(p), 3*l.Hidden), p.raw(t.kept(p), l.Hidden)
 	p.Push(t.z, t.u)
@@ -154,12 +161,13 @@ func (l *GRULayer) CanStep() error { return nil }
 
 // Step implements [Stepper]. Its state is h.
 func (l *GRULayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
+	l.checkBiases()
 	h, a := l.rec.step(p, s, x)
-	k := l.Hidden
+	k, wh := l.Hidden, l.rec.wh.Value.Data
 	u := p.New(h.Rows, k)
 	if l.rec.hasState(s) {
-		gemm(false, false, h.Rows, 2*k, k, h.Data, k, l.Wh.Value.Data, 3*k, a.Data, 3*k, true)
-		gemm(false, false, h.Rows, k, k, h.Data, k, l.Wh.Value.Data[2*k:], 3*k, u.Data, k, false)
+		gemm(false, false, h.Rows, 2*k, k, h.Data, k, wh, 3*k, a.Data, 3*k, true)
+		gemm(false, false, h.Rows, k, k, h.Data, k, wh[2*k:], 3*k, u.Data, k, false)
 	}
 	y := p.raw(h.Rows, k)
 	for i := range h.Rows {

@@ -155,6 +155,44 @@ func newParam(name string, rows, cols int, rng *rand.Rand) *Param {
 	return NewParam(name, rows, cols)
 }
 
+// of returns the value, which a layer was built to have the given size. It panics if
+// the program has put another in its place: kernels rely on the size.
+func (q *Param) of(rows, cols int) *Matrix {
+	if q == nil || q.Value == nil || q.Value.Rows != rows || q.Value.Cols != cols || len(q.Value.Data) != rows*cols {
+		q.misfit(rows, cols)
+	}
+	return q.Value
+}
+
+func (q *Param) misfit(rows, cols int) {
+	q.checkBuilt()
+	v := q.Value
+	if v == nil {
+		panic(fmt.Sprintf("nn: Param: the value of %s is nil; the layer was built with %d×%d", q.Name, rows, cols))
+	}
+	v.check("Param: " + q.Name)
+	panic(fmt.Sprintf("nn: Param: the value of %s is %d×%d; the layer was built with %d×%d", q.Name, v.Rows, v.Cols, rows, cols))
+}
+
+// checkBuilt panics if q is nil, as it is before the Build of its layer.
+func (q *Param) checkBuilt() {
+	if q == nil {
+		panic("nn: Param: the layer is not built; give it to New")
+	}
+}
+
+// checkGrad panics unless the gradient, if there is one, fits the value.
+func (q *Param) checkGrad() {
+	v, g := q.Value, q.Grad
+	if v == nil {
+		panic("nn: Param: the value of " + q.Name + " is nil")
+	}
+	if g != nil && (g.Rows != v.Rows || g.Cols != v.Cols || len(g.Data) != len(v.Data)) {
+		g.check("Param: the gradient of " + q.Name)
+		panic(fmt.Sprintf("nn: Param: the value of %s is %d×%d and its gradient %d×%d", q.Name, v.Rows, v.Cols, g.Rows, g.Cols))
+	}
+}
+
 // zeroGrad sets the gradient to zero, and allocates it first if need be.
 func (q *Param) zeroGrad() {
 	switch {
@@ -406,9 +444,9 @@ func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 		panic("nn: Dense: the layer is not built; give it to New")
 	}
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
-	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
+	y := p.raw(x.Rows, d.Out).Mul(x, d.W.of(d.in, d.Out))
 	if d.B != nil {
-		addBias(y, d.B.Value.Data)
+		addBias(y, d.B.of(1, d.Out).Data)
 	}
 	p.Push(x)
 	return p.Reshape(y, y.Rows/d.steps, d.steps*d.Out)
@@ -418,11 +456,10 @@ func (d *DenseLayer) Forward(p *Pass, x *Matrix) *Matrix {
 // once, and leaves the derivative of GELU there.
 func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 	x = p.Reshape(x, x.Rows*d.steps, d.in)
-	z := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
+	z := p.raw(x.Rows, d.Out).Mul(x, d.W.of(d.in, d.Out))
 	t := biasTask{z: z, gelu: true}
 	if d.B != nil {
-		t.bias = d.B.Value.Data
-		checkBias(z, t.bias)
+		t.bias = d.B.of(1, d.Out).Data
 	}
 	if p.Training() {
 		t.y = p.raw(z.Rows, z.Cols)
@@ -436,21 +473,13 @@ func (d *DenseLayer) forwardGELU(p *Pass, x *Matrix) *Matrix {
 	return p.Reshape(y, z.Rows/d.steps, d.steps*d.Out)
 }
 
-// addBias adds the bias b to every row of z.
+// addBias adds the bias b, a value for each column, to every row of z.
 func addBias(z *Matrix, b []float64) {
-	checkBias(z, b)
 	if len(z.Data) < 2*elementPart {
 		vaddrow(z.Data, z.Data, b)
 		return
 	}
 	biasTask{z: z, bias: b}.parallel()
-}
-
-// checkBias panics unless b has a value for each column of z. Kernels rely on it.
-func checkBias(z *Matrix, b []float64) {
-	if len(b) != z.Cols {
-		panic(fmt.Sprintf("nn: Forward: a bias of %d values for a %d×%d matrix", len(b), z.Rows, z.Cols))
-	}
 }
 
 // A biasTask adds a bias, if there is one, to the rows of z, and then, if gelu is set,

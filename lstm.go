@@ -142,7 +142,7 @@ func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
 // and from c before, which may be c itself.
 func (l *LSTMLayer) gates(z, sums, before, c, h []float64) {
 	n := l.Hidden
-	vadd(sums, sums, l.B.Value.Data)
+	vadd(sums, sums, l.rec.b.Value.Data)
 	vsigmoid(z[:2*n], sums[:2*n])
 	vtanh(z[2*n:3*n], sums[2*n:3*n])
 	vsigmoid(z[3*n:], sums[3*n:])
@@ -181,9 +181,9 @@ func (l *LSTMLayer) CanStep() error { return nil }
 func (l *LSTMLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 	h, z := l.rec.step(p, s, x)
 	c := s.Matrix(x.Rows, l.Hidden)
-	l.rec.startStep(s, c, l.C0)
+	l.rec.startStep(s, c, l.rec.c0)
 	if l.rec.hasState(s) {
-		z.AddMul(h, l.Wh.Value)
+		z.AddMul(h, l.rec.wh.Value)
 	}
 	for i := range z.Rows {
 		l.gates(z.Row(i), z.Row(i), c.Row(i), c.Row(i), h.Row(i))

@@ -58,7 +58,7 @@ func (l *LayerNormLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	l.shape = slices.Clone(in[len(in)-dims:])
 	width := l.shape.Size()
 	l.Gain, l.Bias = affine(width, rng)
-	l.norm = rowNorm{width: width, area: 1, eps: or(l.Epsilon, 1e-5), gain: l.Gain, bias: l.Bias}
+	l.norm = rowNorm{width: width, area: 1, count: width, eps: or(l.Epsilon, 1e-5), gain: l.Gain, bias: l.Bias}
 	return in, nil
 }
 
@@ -149,7 +149,7 @@ func (l *GroupNormLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 		return nil, fmt.Errorf("GroupNorm(%d): input is %v; %d channels can't be divided into so many groups", l.Groups, in, channels)
 	}
 	l.Gain, l.Bias = affine(channels, rng)
-	l.norm = rowNorm{width: in.Size() / groups, area: in[1:].Size(), eps: or(l.Epsilon, 1e-5), gain: l.Gain, bias: l.Bias}
+	l.norm = rowNorm{width: in.Size() / groups, area: in[1:].Size(), count: channels, eps: or(l.Epsilon, 1e-5), gain: l.Gain, bias: l.Bias}
 	return in, nil
 }
 
@@ -194,7 +194,7 @@ func (l *RMSNormLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	l.Gain = newParam("gain", 1, width, rng)
 	l.Gain.Value.Fill(1)
 	l.Gain.NoDecay = true
-	l.norm = rowNorm{width: width, area: 1, eps: or(l.Epsilon, 1e-6), gain: l.Gain}
+	l.norm = rowNorm{width: width, area: 1, count: width, eps: or(l.Epsilon, 1e-6), gain: l.Gain}
 	return in, nil
 }
 
@@ -220,6 +220,7 @@ func (l *RMSNormLayer) Step(p *Pass, _ *State, x *Matrix) *Matrix { return l.For
 // begin again when all are used.
 type rowNorm struct {
 	width, area int
+	count       int // gains
 	eps         float64
 	gain, bias  *Param // no bias: nor is the mean subtracted
 }
@@ -227,11 +228,15 @@ type rowNorm struct {
 // gains returns where the gains of row i begin and end.
 func (n *rowNorm) gains(i int) (lo, hi int) {
 	k := n.width / n.area
-	lo = i * k % len(n.gain.Value.Data)
+	lo = i * k % n.count
 	return lo, lo + k
 }
 
 func (n *rowNorm) forward(p *Pass, x *Matrix) *Matrix {
+	n.gain.of(1, n.count)
+	if n.bias != nil {
+		n.bias.of(1, n.count)
+	}
 	y := p.raw(x.Rows, x.Cols)
 	norm, scale := y, p.raw(1, len(x.Data)/n.width)
 	if p.Training() {

@@ -19,6 +19,8 @@ import (
 // Understanding by Generative Pre-Training, 2018.
 type PositionsLayer struct {
 	W *Param `json:"-"` // set by Build
+
+	steps, n int
 }
 
 // Positions returns a PositionsLayer.
@@ -28,7 +30,8 @@ func (l *PositionsLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := checkSequence("Positions", in); err != nil {
 		return nil, err
 	}
-	l.W = newParam("weight", in[0], in[1], rng)
+	l.steps, l.n = in[0], in[1]
+	l.W = newParam("weight", l.steps, l.n, rng)
 	if rng != nil {
 		l.W.Value.FillNormal(rng, 0, 0.02)
 	}
@@ -39,7 +42,7 @@ func (l *PositionsLayer) Params() []*Param { return []*Param{l.W} }
 
 func (l *PositionsLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	y := p.raw(x.Rows, x.Cols)
-	vaddrow(y.Data, x.Data, l.W.Value.Data)
+	vaddrow(y.Data, x.Data, l.W.of(l.steps, l.n).Data)
 	return y
 }
 
@@ -59,7 +62,7 @@ func (l *PositionsLayer) CanStep() error { return nil }
 
 // Step implements [Stepper]. It panics if there are no more positions.
 func (l *PositionsLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
-	t, w := s.Time(), l.W.Value
+	t, w := s.Time(), l.W.of(l.steps, l.n)
 	if t >= w.Rows {
 		panic(fmt.Sprintf("nn: Step: step %d comes after the last of %d learned positions", t, w.Rows))
 	}

@@ -131,6 +131,7 @@ const recurrentPacked = 8
 
 // begin returns the task of a Forward.
 func (r *recurrence) begin(p *Pass, c cell, x *Matrix, last bool) *recurrentTask {
+	r.check()
 	checkPadding(p.padding, c, x.Rows, r.steps)
 	t := recurrentTasks.get()
 	*t = recurrentTask{r: r, cell: c, padding: p.padding, batch: x.Rows, x: x, alone: last}
@@ -138,6 +139,22 @@ func (r *recurrence) begin(p *Pass, c cell, x *Matrix, last bool) *recurrentTask
 	t.y = p.raw(t.returned()*x.Rows, r.hidden)
 	t.xh = p.raw(t.kept(p), 1+r.in+r.hidden)
 	return t
+}
+
+// check panics if a parameter has lost its size.
+func (r *recurrence) check() {
+	w := r.gates * r.hidden
+	r.wx.of(r.in, w)
+	r.wh.of(r.hidden, w)
+	if r.b != nil {
+		r.b.of(1, w)
+	}
+	if r.h0 != nil {
+		r.h0.of(1, r.hidden)
+	}
+	if r.c0 != nil {
+		r.c0.of(1, r.hidden)
+	}
 }
 
 // kept returns the number of rows of matrices that only training and products for
@@ -442,6 +459,7 @@ func (t *recurrentTask) backward(lo, hi int) {
 
 // step begins a [Stepper]'s Step: it returns the state h, and z = x·Wx.
 func (r *recurrence) step(p *Pass, s *State, x *Matrix) (h, z *Matrix) {
+	r.check()
 	h = s.Matrix(x.Rows, r.hidden)
 	r.startStep(s, h, r.h0)
 	return h, p.raw(x.Rows, r.gates*r.hidden).Mul(x, r.wx.Value)

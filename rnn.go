@@ -122,7 +122,7 @@ func (l *RNNLayer) ahead(t *recurrentTask, i, s int) {
 
 // activate turns the sums, which may be h, into the state h.
 func (l *RNNLayer) activate(h, sums []float64) {
-	vadd(h, sums, l.B.Value.Data)
+	vadd(h, sums, l.rec.b.Value.Data)
 	if l.ReLU {
 		vrelu(h, h)
 	} else {
@@ -147,7 +147,7 @@ func (l *RNNLayer) CanStep() error { return nil }
 func (l *RNNLayer) Step(p *Pass, s *State, x *Matrix) *Matrix {
 	h, z := l.rec.step(p, s, x)
 	if l.rec.hasState(s) {
-		z.AddMul(h, l.Wh.Value)
+		z.AddMul(h, l.rec.wh.Value)
 	}
 	for i := range z.Rows {
 		l.activate(z.Row(i), z.Row(i))

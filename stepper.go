@@ -178,9 +178,9 @@ func (d *DenseLayer) CanStep() error { return nil }
 
 // Step implements [Stepper].
 func (d *DenseLayer) Step(p *Pass, _ *State, x *Matrix) *Matrix {
-	y := p.raw(x.Rows, d.Out).Mul(x, d.W.Value)
+	y := p.raw(x.Rows, d.Out).Mul(x, d.W.of(d.in, d.Out))
 	if d.B != nil {
-		y.Add(y, d.B.Value)
+		addBias(y, d.B.of(1, d.Out).Data)
 	}
 	return y
 }
@@ -220,7 +220,7 @@ func (l *PReLULayer) CanStep() error { return nil }
 
 // Step implements [Stepper].
 func (l *PReLULayer) Step(p *Pass, _ *State, x *Matrix) *Matrix {
-	y, slopes := p.raw(x.Rows, x.Cols), l.Slope.Value.Data
+	y, slopes := p.raw(x.Rows, x.Cols), l.Slope.of(1, l.channels).Data
 	for i, v := range x.Data {
 		y.Data[i] = pick(v, v, float64(slopes[i%len(slopes)]*v))
 	}

@@ -81,6 +81,7 @@ func (t *Trainer) gradients(x, y *Matrix) float64 {
 	t.setup()
 	t.checkBatch("Step", x, y)
 	for _, q := range t.params {
+		q.checkGrad()
 		switch {
 		case q.Grad == nil:
 			q.zeroGrad()

@@ -25,6 +25,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/seed55f1b796/nn"
 )
@@ -47,6 +48,10 @@ func main() {
 	flag.Float64Var(&c.dropout, "dropout", 0.05, "part of the features to drop in training")
 	flag.IntVar(&c.epochs, "epochs", 16, "epochs, of 100 batches of 32 windows each")
 	flag.Parse()
+	check(c.check())
+	if !(*temperature >= 0) || flag.NArg() > 0 {
+		log.Fatalf("the temperature is %v, and must not be negative; arguments besides flags: %q", *temperature, flag.Args())
+	}
 
 	text := names
 	if *file != "" {
@@ -55,6 +60,10 @@ func main() {
 		text = string(b)
 	}
 	m := newModel(text, c)
+	if *prompt == "\n" && !strings.Contains(text, "\n") {
+		*prompt = "" // the default is no character of this text
+	}
+	m.indices(*prompt) // fails now, not after an epoch
 	fmt.Print(m.trainer.Net)
 	if *resume != "" {
 		check(m.trainer.ResumeFile(*resume))
@@ -78,6 +87,21 @@ func check(err error) {
 type config struct {
 	window, width, blocks, epochs int
 	dropout                       float64
+}
+
+// check returns an error if there is no such model.
+func (c config) check() error {
+	switch {
+	case c.window < 1:
+		return fmt.Errorf("the window is %d; it must be positive", c.window)
+	case c.width < 16 || c.width%16 != 0:
+		return fmt.Errorf("the width is %d; it must be a positive multiple of 16", c.width)
+	case c.blocks < 0:
+		return fmt.Errorf("there can't be %d blocks", c.blocks)
+	case !(c.dropout >= 0 && c.dropout < 1):
+		return fmt.Errorf("dropout is %v; it must be at least 0 and less than 1", c.dropout)
+	}
+	return nil
 }
 
 const batches, batchSize = 100, 32 // of an epoch

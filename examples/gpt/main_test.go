@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,23 @@ func TestResume(t *testing.T) {
 	}
 	if epochs != 2 || state(t, resumed) != state(t, whole) {
 		t.Errorf("%d epochs more after a checkpoint of 2 give another network than 4 at once", epochs)
+	}
+}
+
+// What no model can be is an error, and what is none can be built.
+func TestConfig(t *testing.T) {
+	good := config{window: 1, width: 16}
+	if err := good.check(); err != nil {
+		t.Errorf("%+v: %v", good, err)
+	}
+	newModel(names[:200], good)
+	for _, c := range []config{
+		{window: 0, width: 16}, {window: -5, width: 16}, {window: 8, width: 0}, {window: 8, width: 15}, {window: 8, width: -16},
+		{window: 8, width: 16, blocks: -1}, {window: 8, width: 16, dropout: 1}, {window: 8, width: 16, dropout: math.NaN()}, {window: 8, width: 16, dropout: -0.1},
+	} {
+		if c.check() == nil {
+			t.Errorf("%+v is no error", c)
+		}
 	}
 }
 

@@ -33,10 +33,13 @@ func main() {
 	epochs := flag.Int("epochs", 4, "epochs, in which the learning rate rises and falls once")
 	save := flag.String("save", "", "file to save the trained network in")
 	flag.Parse()
+	if *epochs < 1 || flag.NArg() > 0 {
+		log.Fatalf("%d epochs; there must be one at least. Arguments besides flags: %q", *epochs, flag.Args())
+	}
 
 	train, test, err := nn.ReadMNIST(os.DirFS(*dir))
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("folder %s: %v", *dir, err)
 	}
 	net, rate := recipe(), 5e-3
 	if *plain {

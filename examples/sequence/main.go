@@ -27,10 +27,13 @@ func main() {
 	hidden := flag.Int("hidden", 64, "features of the layer's state")
 	epochs := flag.Int("epochs", 3, "epochs in which the learning rate rises and falls once")
 	flag.Parse()
+	if *epochs < 1 || *hidden < 1 || flag.NArg() > 0 {
+		log.Fatalf("%d epochs of %d features; there must be one at least. Arguments besides flags: %q", *epochs, *hidden, flag.Args())
+	}
 
 	train, test, err := nn.ReadMNIST(os.DirFS(*dir))
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("folder %s: %v", *dir, err)
 	}
 	var memory nn.Layer = nn.GRU(*hidden)
 	if *lstm {
