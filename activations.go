@@ -399,6 +399,7 @@ type PReLULayer struct {
 
 	Slope *Param `json:"-"` // a; set by Build
 
+	width    int // values of a sample
 	channels int // slopes
 	run      int // values in a row that share one
 }
@@ -417,7 +418,7 @@ func (l *PReLULayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := in.check(); err != nil {
 		return nil, fmt.Errorf("PReLU: %w", err)
 	}
-	l.channels, l.run = 1, in.Size()
+	l.width, l.channels, l.run = in.Size(), 1, in.Size()
 	if l.PerChannel {
 		l.channels, _ = in.last()
 		l.run = 1
@@ -443,6 +444,7 @@ func (l *PReLULayer) Forward(p *Pass, x *Matrix) *Matrix {
 	if l.Slope == nil {
 		panic("nn: PReLU: the layer is not built; give it to New")
 	}
+	checkWidth("PReLU", x, l.width)
 	y := p.raw(x.Rows, x.Cols)
 	preluForward(y.Data, x.Data, l.Slope.of(1, l.channels).Data, l.run)
 	p.Push(x)

@@ -36,6 +36,7 @@ type BatchNormLayer struct {
 
 	Gain, Bias, Mean, Var *Param `json:"-"` // set by Build
 
+	width          int  // values of a sample
 	channels, area int  // area values in a row belong to a channel
 	steps          bool // every step is normalized by itself
 }
@@ -58,6 +59,7 @@ func (l *BatchNormLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 	if err := checkNorm("BatchNorm", in, l.Epsilon); err != nil {
 		return nil, err
 	}
+	l.width = in.Size()
 	l.channels, l.area, l.steps = in[0], in[1:].Size(), l.Steps || len(in) == 1
 	if l.Steps {
 		if len(in) != 2 {
@@ -81,6 +83,13 @@ func (l *BatchNormLayer) fixed(p *Pass) bool {
 }
 
 func (l *BatchNormLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	l.Gain.checkBuilt()
+	checkWidth("BatchNorm", x, l.width)
+	return l.forward(p, x)
+}
+
+// forward is Forward for any number of steps.
+func (l *BatchNormLayer) forward(p *Pass, x *Matrix) *Matrix {
 	for _, q := range [...]*Param{l.Gain, l.Bias, l.Mean, l.Var} {
 		q.of(1, l.channels)
 	}
@@ -303,4 +312,4 @@ func (l *BatchNormLayer) CanStep() error {
 }
 
 // Step implements [Stepper].
-func (l *BatchNormLayer) Step(p *Pass, _ *State, x *Matrix) *Matrix { return l.Forward(p, x) }
+func (l *BatchNormLayer) Step(p *Pass, _ *State, x *Matrix) *Matrix { return l.forward(p, x) }

@@ -40,7 +40,7 @@ type Conv2DLayer struct {
 	StrideW  int         `json:",omitempty"` // to the right, if it isn't Stride
 	Padding  int         `json:",omitempty"` // zeros around the image
 	Pads     []int       `json:",omitempty"` // zeros at its top, bottom, left and right; nil: Padding
-	Same     bool        `json:",omitempty"` // padding such that h' = ⌈h/Stride⌉, an odd row at the bottom, an odd column right
+	Same     bool        `json:",omitempty"` // in their place, such that h' = ⌈h/Stride⌉, an odd row at the bottom, an odd column right
 	Dilation int         `json:",omitempty"` // distance of the values that a kernel meets; 0 means 1
 	Groups   int         `json:",omitempty"` // 0 means 1
 	NoBias   bool        `json:",omitempty"` // leave out b
@@ -247,6 +247,7 @@ func forwardActivated(p *Pass, l Layer, a Activation, x *Matrix) (y *Matrix) {
 // forward returns f(y), or y if f is nil.
 func (g *convolution) forward(p *Pass, x *Matrix, w, b *Param, f func(y, x []float64)) *Matrix {
 	w.checkBuilt()
+	checkWidth("Conv", x, g.c*g.plane())
 	var bias []float64
 	if b != nil {
 		bias = b.of(1, g.f).Data
@@ -290,7 +291,7 @@ type Conv1DLayer struct {
 	Stride   int         `json:",omitempty"` // 0 means 1
 	Padding  int         `json:",omitempty"` // zeros before the first and after the last step
 	Pads     []int       `json:",omitempty"` // zeros before the first, zeros after the last; nil: Padding
-	Same     bool        `json:",omitempty"` // padding such that steps' = ⌈steps/Stride⌉, an odd zero at the end
+	Same     bool        `json:",omitempty"` // in their place, such that steps' = ⌈steps/Stride⌉, an odd zero at the end
 	Dilation int         `json:",omitempty"` // distance of the steps that a kernel meets; 0 means 1
 	Groups   int         `json:",omitempty"` // 0 means 1
 	NoBias   bool        `json:",omitempty"` // leave out b

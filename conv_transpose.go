@@ -168,6 +168,7 @@ func (a *axis) transpose(outputPadding int) error {
 func (c *ConvTranspose2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	c.W.checkBuilt()
 	g := &c.conv
+	checkWidth("ConvTranspose2D", x, g.f*g.positions())
 	w, y := c.W.of(g.f, g.depth()), p.raw(x.Rows, g.c*g.plane())
 	var bias []float64
 	if c.B != nil {

@@ -193,6 +193,14 @@ func (q *Param) checkGrad() {
 	}
 }
 
+// checkWidth panics unless x has the columns that a layer was built for. What comes
+// before may be somebody's own.
+func checkWidth(layer string, x *Matrix, cols int) {
+	if x.Cols != cols {
+		panic(fmt.Sprintf("nn: %s: input is %d×%d; the layer was built for %d columns", layer, x.Rows, x.Cols, cols))
+	}
+}
+
 // zeroGrad sets the gradient to zero, and allocates it first if need be.
 func (q *Param) zeroGrad() {
 	switch {

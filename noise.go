@@ -92,7 +92,7 @@ func dropMask(m []float64, rate float64, key uint64) {
 type ChannelDropoutLayer struct {
 	Rate float64
 
-	channels int
+	channels, area int
 }
 
 // ChannelDropout returns a ChannelDropoutLayer. It panics unless 0 ≤ rate < 1.
@@ -112,7 +112,7 @@ func (d *ChannelDropoutLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
 	if len(in) < 2 {
 		return nil, fmt.Errorf("ChannelDropout: input is %v; it must have channels of several values, or take Dropout", in)
 	}
-	d.channels = in[0]
+	d.channels, d.area = in[0], in[1:].Size()
 	return in, nil
 }
 
@@ -122,6 +122,7 @@ func (d *ChannelDropoutLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	if !p.Training() || d.Rate == 0 {
 		return x
 	}
+	checkWidth("ChannelDropout", x, d.channels*d.area)
 	mask := p.raw(x.Rows, d.channels)
 	dropMask(mask.Data, d.Rate, p.key())
 	p.Push(mask)
@@ -138,9 +139,10 @@ func (d *ChannelDropoutLayer) Backward(p *Pass, dy *Matrix) *Matrix {
 
 // apply returns x with each channel times its value in mask.
 func (d *ChannelDropoutLayer) apply(p *Pass, mask, x *Matrix) *Matrix {
-	y, area := p.raw(x.Rows, x.Cols), x.Cols/d.channels
+	y := p.raw(x.Rows, x.Cols)
 	for c, m := range mask.Data {
-		vscale(y.Data[c*area:(c+1)*area], m, x.Data[c*area:(c+1)*area])
+		lo, hi := c*d.area, (c+1)*d.area
+		vscale(y.Data[lo:hi], m, x.Data[lo:hi])
 	}
 	return y
 }

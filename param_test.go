@@ -3,6 +3,8 @@ package nn
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -99,5 +101,59 @@ func TestLayersNotBuilt(t *testing.T) {
 	for _, c := range parameterized {
 		l := c.layers()[0]
 		wantMisfit(t, describe(l), "not built", func() { l.Forward(new(Pass), NewMatrix(1, c.in.Size())) })
+	}
+}
+
+// A liarLayer gives other columns than its Build says.
+type liarLayer struct{ more int }
+
+func (l liarLayer) Build(in Shape, _ *rand.Rand) (Shape, error) { return in, nil }
+func (l liarLayer) Params() []*Param                            { return nil }
+func (l liarLayer) Forward(p *Pass, x *Matrix) *Matrix          { return p.New(x.Rows, x.Cols+l.more) }
+func (l liarLayer) Backward(p *Pass, dy *Matrix) *Matrix        { return dy }
+
+// Layers say so if their input is not what they were built for.
+func TestInputWidth(t *testing.T) {
+	layers := slices.Clone(parameterized)
+	for _, c := range []struct {
+		in Shape
+		l  Layer
+	}{
+		{Shape{2, 6, 6}, MaxPool2D(2)}, {Shape{2, 6, 6}, AvgPool2D(3)}, {Shape{2, 6}, MaxPool1D(2)}, {Shape{2, 6, 6}, AdaptiveAvgPool2D(2, 2)},
+		{Shape{2, 6, 6}, GlobalAvgPool2D()}, {Shape{2, 6, 6}, GlobalMaxPool2D()}, {Shape{2, 6, 6}, ChannelDropout(0.5)},
+		{Shape{3, 4}, Last()}, {Shape{3, 4}, MeanSteps()}, {Shape{3, 4}, Steps(0, 2)}, {Shape{3, 4}, Padding()},
+	} {
+		layers = append(layers, struct {
+			in     Shape
+			layers func() Layers
+		}{c.in, func() Layers { return Layers{c.l} }})
+	}
+	for _, c := range layers {
+		if len(c.layers()) == 0 {
+			continue
+		}
+		if _, ok := c.layers()[0].(*EmbeddingLayer); ok {
+			continue // takes indices, not what a layer gives
+		}
+		for _, more := range []int{-1, 1} {
+			net := New(testRand(), c.in, append(Layers{liarLayer{more}}, c.layers()...)...)
+			tr := &Trainer{Net: net, Loss: MSE}
+			for what, f := range map[string]func(){
+				"Predict": func() { net.Predict(NewMatrix(2, c.in.Size())) },
+				"Step":    func() { tr.Step(NewMatrix(2, c.in.Size()), NewMatrix(2, net.out().Size())) },
+			} {
+				if _, ok := c.layers()[0].(*ChannelDropoutLayer); ok && what == "Predict" {
+					continue // passes everything on
+				}
+				func() {
+					defer func() {
+						if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "nn: ") || strings.Contains(v, "runtime error") {
+							t.Errorf("%s after a layer of %+d columns, %s: panics with %q", describe(c.layers()), more, what, v)
+						}
+					}()
+					f()
+				}()
+			}
+		}
 	}
 }

@@ -269,7 +269,7 @@ func (a *AdaptiveAvgPool2DLayer) Params() []*Param { return nil }
 //	y[c] = 1/n · Σ_{i,j} x[c,i,j]    dx[c,i,j] = dy[c]/n    n = h·w
 //
 // Lin, Chen and Yan, Network in network, arXiv:1312.4400.
-type GlobalAvgPool2DLayer struct{ size int }
+type GlobalAvgPool2DLayer struct{ channels, size int }
 
 // GlobalAvgPool2D returns a GlobalAvgPool2DLayer.
 func GlobalAvgPool2D() *GlobalAvgPool2DLayer { return new(GlobalAvgPool2DLayer) }
@@ -280,12 +280,13 @@ func (g *GlobalAvgPool2DLayer) Build(in Shape, _ *rand.Rand) (out Shape, err err
 	if len(in) < 2 {
 		return nil, fmt.Errorf("GlobalAvgPool2D: input is %v; it must be (channels, height, width)", in)
 	}
-	g.size = in[1:].Size()
+	g.channels, g.size = in[0], in[1:].Size()
 	return in[:1:1], nil
 }
 
 func (g *GlobalAvgPool2DLayer) Forward(p *Pass, x *Matrix) *Matrix {
-	y := p.raw(x.Rows, x.Cols/g.size)
+	checkWidth("GlobalAvgPool2D", x, g.channels*g.size)
+	y := p.raw(x.Rows, g.channels)
 	for i := range y.Data {
 		y.Data[i] = mean(x.Data[i*g.size:][:g.size])
 	}
@@ -422,7 +423,8 @@ func (g *pool) span(a *axis, i int) (lo, hi, n int) {
 
 // mean returns the means of the windows of x, whose sums are in order of rows.
 func (g *pool) mean(p *Pass, x *Matrix) *Matrix {
-	_, out := g.plane()
+	in, out := g.plane()
+	checkWidth("AvgPool", x, g.channels*in)
 	y := p.raw(x.Rows, g.channels*out)
 	poolTask{pool: g, body: (*poolTask).mean, x: x.Data, y: y.Data}.parallel(x.Rows)
 	return y

@@ -8,7 +8,8 @@ import (
 // max returns the largest values of the windows of x, and pushes them and where they
 // are in their planes.
 func (g *pool) max(p *Pass, x *Matrix) *Matrix {
-	_, out := g.plane()
+	in, out := g.plane()
+	checkWidth("MaxPool", x, g.channels*in)
 	y := p.raw(x.Rows, g.channels*out)
 	t := poolTask{pool: g, body: (*poolTask).max, x: x.Data, y: y.Data}
 	if p.Training() {

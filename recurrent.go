@@ -132,6 +132,7 @@ const recurrentPacked = 8
 // begin returns the task of a Forward.
 func (r *recurrence) begin(p *Pass, c cell, x *Matrix, last bool) *recurrentTask {
 	r.check()
+	checkWidth("recurrent layer", x, r.steps*r.in)
 	checkPadding(p.padding, c, x.Rows, r.steps)
 	t := recurrentTasks.get()
 	*t = recurrentTask{r: r, cell: c, padding: p.padding, batch: x.Rows, x: x, alone: last}

@@ -126,6 +126,7 @@ func (l *LastLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
 func (*LastLayer) Params() []*Param { return nil }
 
 func (l *LastLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	checkWidth("Last", x, l.steps*l.n)
 	checkPadding(p.padding, l, x.Rows, l.steps)
 	y := p.New(x.Rows, l.n)
 	for i := range x.Rows {

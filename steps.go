@@ -73,6 +73,7 @@ func (l *MeanStepsLayer) Params() []*Param { return nil }
 
 func (l *MeanStepsLayer) Forward(p *Pass, x *Matrix) *Matrix {
 	padding := p.padding
+	checkWidth("MeanSteps", x, l.steps*l.n)
 	checkPadding(padding, l, x.Rows, l.steps)
 	y := p.New(x.Rows, l.n)
 	for b := range x.Rows {
@@ -157,6 +158,7 @@ func (l *StepsLayer) Build(in Shape, _ *rand.Rand) (Shape, error) {
 func (l *StepsLayer) Params() []*Param { return nil }
 
 func (l *StepsLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	checkWidth("Steps", x, l.steps*l.n)
 	if m := p.padding; m != nil && m.Cols == l.steps {
 		p.padding = p.cut(m, l.From, l.To)
 	}
