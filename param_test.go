@@ -121,7 +121,7 @@ func TestInputWidth(t *testing.T) {
 	}{
 		{Shape{2, 6, 6}, MaxPool2D(2)}, {Shape{2, 6, 6}, AvgPool2D(3)}, {Shape{2, 6}, MaxPool1D(2)}, {Shape{2, 6, 6}, AdaptiveAvgPool2D(2, 2)},
 		{Shape{2, 6, 6}, GlobalAvgPool2D()}, {Shape{2, 6, 6}, GlobalMaxPool2D()}, {Shape{2, 6, 6}, ChannelDropout(0.5)},
-		{Shape{3, 4}, Last()}, {Shape{3, 4}, MeanSteps()}, {Shape{3, 4}, Steps(0, 2)}, {Shape{3, 4}, Padding()},
+		{Shape{3, 4}, Last()}, {Shape{3, 4}, MeanSteps()}, {Shape{3, 4}, Steps(0, 2)}, {Shape{3, 4}, Padding()}, {Shape{3, 4}, SinusoidalPositions()},
 	} {
 		layers = append(layers, struct {
 			in     Shape

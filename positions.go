@@ -41,6 +41,8 @@ func (l *PositionsLayer) Build(in Shape, rng *rand.Rand) (Shape, error) {
 func (l *PositionsLayer) Params() []*Param { return []*Param{l.W} }
 
 func (l *PositionsLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	l.W.checkBuilt()
+	checkWidth("Positions", x, l.steps*l.n)
 	y := p.raw(x.Rows, x.Cols)
 	vaddrow(y.Data, x.Data, l.W.of(l.steps, l.n).Data)
 	return y
@@ -100,6 +102,7 @@ func (l *SinusoidalPositionsLayer) Build(in Shape, _ *rand.Rand) (Shape, error) 
 func (l *SinusoidalPositionsLayer) Params() []*Param { return nil }
 
 func (l *SinusoidalPositionsLayer) Forward(p *Pass, x *Matrix) *Matrix {
+	checkWidth("SinusoidalPositions", x, l.steps*l.n)
 	y, waves := p.raw(x.Rows, x.Cols), l.waves.get(l.steps, l.n, 10000)
 	vaddrow(y.Data, x.Data, waves.Data)
 	return y
