@@ -205,15 +205,7 @@ func TestParallelProcs(t *testing.T) {
 			}
 		}
 	})
-	for range 8 {
-		wg.Go(func() {
-			for range 100 {
-				c := newCountTask(30)
-				parallel(30, 1, c)
-				c.check(t, 1)
-			}
-		})
-	}
+	callAtOnce(t, &wg, 8)
 	wg.Wait()
 	close(stop)
 	changer.Wait()
@@ -321,10 +313,9 @@ func TestParallelPanicOfHelper(t *testing.T) {
 	}
 }
 
-func TestParallelCallers(t *testing.T) {
-	splitLoops(t, 4)
-	var wg sync.WaitGroup
-	for range 16 {
+// callAtOnce starts callers of parallel, each of which calls it a hundred times.
+func callAtOnce(t *testing.T, wg *sync.WaitGroup, callers int) {
+	for range callers {
 		wg.Go(func() {
 			for range 100 {
 				c := newCountTask(30)
@@ -333,6 +324,12 @@ func TestParallelCallers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestParallelCallers(t *testing.T) {
+	splitLoops(t, 4)
+	var wg sync.WaitGroup
+	callAtOnce(t, &wg, 16)
 	wg.Wait()
 }
 
