@@ -5,7 +5,10 @@
 // Products with AVX2 and FMA: what gemm_avx512_amd64.s does, with tiles of 4 rows by
 // three vectors of 4 columns, 6 rows by two, or 8 rows by one. cols is the number
 // of columns, 1 to 4, in the last vector. Masked stores take long on some
-// processors, so there are none if it is 4 and the tile has all rows.
+// processors, so there are none if it is 4 and the tile has all rows. If the values of
+// a row of A lie side by side, csa = 1, such a tile takes four steps at a time: besides
+// its FMAs a step needs as many instructions again, and where two threads share a core
+// each instruction counts.
 //
 // Registers, strides in bytes:
 //
@@ -15,7 +18,7 @@
 //	DX       B at p                 R12      ldc
 //	BX       C                      R13      rows left
 //	CX       steps left             R14      mask
-//	R15      tile of C
+//	R15      tile of C              BX       3·rsb, in four steps
 //	Y0–Y2    a row of B             Y3       an element of A; mask
 //	Y4–Y15   the sums
 
@@ -49,6 +52,31 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 	SHLQ $3, R12;              \
 	LEAQ (R8)(R8*2), R9
 
+// Four steps at a time, if csa is 8: OF takes a row of B and where the column of A
+// begins, ON goes four columns of A on. If no step is left, on to store, else to full.
+#define ON4 ADDQ $32, SI
+#define ON8 ADDQ $32, SI; ADDQ $32, DI
+
+#define FOURS(OF, ON) \
+	CMPQ R10, $8;          \
+	JNE  full;             \
+	SUBQ $4, CX;           \
+	JLT  last;             \
+	LEAQ (R11)(R11*2), BX; \
+	PCALIGN $32;           \
+four:;                     \
+	OF((DX), 0);           \
+	OF((DX)(R11*1), 8);    \
+	OF((DX)(R11*2), 16);   \
+	OF((DX)(BX*1), 24);    \
+	ON;                    \
+	LEAQ (DX)(R11*4), DX;  \
+	SUBQ $4, CX;           \
+	JGE  four;             \
+last:;                     \
+	ADDQ $4, CX;           \
+	JEQ  store
+
 // Tile at AX and R15, step 0.
 #define START \
 	MOVQ AX, SI;         \
@@ -72,13 +100,17 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 #define ZERO3(x, y, z) VXORPD x, x, x; VXORPD y, y, y; VXORPD z, z, z
 #define FMA3(a, x, y, z) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x; VFMADD231PD Y1, Y3, y; VFMADD231PD Y2, Y3, z
 
-// s[i] += a[i,p]·b[p], then p++
-#define STEP3 \
-	FMA3((SI), Y4, Y5, Y6); \
-	FMA3((SI)(R8*1), Y7, Y8, Y9); \
-	FMA3((SI)(R8*2), Y10, Y11, Y12); \
-	FMA3((SI)(R9*1), Y13, Y14, Y15); \
-	ADDQ R10, SI; ADDQ R11, DX; DECQ CX
+// s[i] += a[i,p]·b[p], with a column of A that begins x bytes on
+#define ROWS3(x) \
+	FMA3(x(SI), Y4, Y5, Y6); \
+	FMA3(x(SI)(R8*1), Y7, Y8, Y9); \
+	FMA3(x(SI)(R8*2), Y10, Y11, Y12); \
+	FMA3(x(SI)(R9*1), Y13, Y14, Y15)
+
+#define STEP3 ROWS3(0); ADDQ R10, SI; ADDQ R11, DX; DECQ CX
+
+// A step of four, with the row of B at b.
+#define OF3(b, x) VMOVUPD b, Y0; VMOVUPD 32 b, Y1; VMOVUPD 64 b, Y2; ROWS3(x)
 
 // func tile12AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile12AVX2(SB), NOSPLIT, $0-88
@@ -105,6 +137,7 @@ loaded: // for p := range k { s += a[p]·b[p] }
 	AHEAD(96)
 	AHEAD(96)
 	AHEAD(96)
+	FOURS(OF3, ON4)
 	PCALIGN $32
 full: // all rows and columns
 	VMOVUPD (DX), Y0
@@ -186,15 +219,16 @@ zero:
 #define ZERO2(x, y) VXORPD x, x, x; VXORPD y, y, y
 #define FMA2(a, x, y) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x; VFMADD231PD Y1, Y3, y
 
-// s[i] += a[i,p]·b[p], then p++
-#define STEP2 \
-	FMA2((SI), Y4, Y5); \
-	FMA2((SI)(R8*1), Y6, Y7); \
-	FMA2((SI)(R8*2), Y8, Y9); \
-	FMA2((SI)(R9*1), Y10, Y11); \
-	FMA2((DI), Y12, Y13); \
-	FMA2((DI)(R8*1), Y14, Y15); \
-	ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+#define ROWS2(x) \
+	FMA2(x(SI), Y4, Y5); \
+	FMA2(x(SI)(R8*1), Y6, Y7); \
+	FMA2(x(SI)(R8*2), Y8, Y9); \
+	FMA2(x(SI)(R9*1), Y10, Y11); \
+	FMA2(x(DI), Y12, Y13); \
+	FMA2(x(DI)(R8*1), Y14, Y15)
+
+#define STEP2 ROWS2(0); ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+#define OF2(b, x) VMOVUPD b, Y0; VMOVUPD 32 b, Y1; ROWS2(x)
 
 // func tile8AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile8AVX2(SB), NOSPLIT, $0-88
@@ -228,6 +262,7 @@ loaded: // for p := range k { s += a[p]·b[p] }
 	AHEAD(64)
 	AHEAD(64)
 	AHEAD(64)
+	FOURS(OF2, ON8)
 	PCALIGN $32
 full: // all rows and columns
 	VMOVUPD (DX), Y0
@@ -321,17 +356,18 @@ zero:
 #define ZERO1(x) VXORPD x, x, x
 #define FMA1(a, x) VBROADCASTSD a, Y3; VFMADD231PD Y0, Y3, x
 
-// s[i] += a[i,p]·b[p], then p++
-#define STEP1 \
-	FMA1((SI), Y4); \
-	FMA1((SI)(R8*1), Y5); \
-	FMA1((SI)(R8*2), Y6); \
-	FMA1((SI)(R9*1), Y7); \
-	FMA1((DI), Y8); \
-	FMA1((DI)(R8*1), Y9); \
-	FMA1((DI)(R8*2), Y10); \
-	FMA1((DI)(R9*1), Y11); \
-	ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+#define ROWS1(x) \
+	FMA1(x(SI), Y4); \
+	FMA1(x(SI)(R8*1), Y5); \
+	FMA1(x(SI)(R8*2), Y6); \
+	FMA1(x(SI)(R9*1), Y7); \
+	FMA1(x(DI), Y8); \
+	FMA1(x(DI)(R8*1), Y9); \
+	FMA1(x(DI)(R8*2), Y10); \
+	FMA1(x(DI)(R9*1), Y11)
+
+#define STEP1 ROWS1(0); ADDQ R10, SI; ADDQ R10, DI; ADDQ R11, DX; DECQ CX
+#define OF1(b, x) VMOVUPD b, Y0; ROWS1(x)
 
 // func tile4AVX2(a *float64, rsa, csa int, b *float64, rsb int, c *float64, ldc, k, m, cols, acc int)
 TEXT ·tile4AVX2(SB), NOSPLIT, $0-88
@@ -361,6 +397,7 @@ loaded: // for p := range k { s += a[p]·b[p] }
 	JLT  part
 	CMPQ cols+72(FP), $4
 	JNE  masked
+	FOURS(OF1, ON8)
 	PCALIGN $32
 full: // all rows and columns
 	VMOVUPD (DX), Y0
