@@ -2,9 +2,9 @@
 
 package nn
 
-// tailMask has the masks of AVX2 for what is left of eight elements: those of n
-// elements begin at 8−n.
-var tailMask = [16]int64{-1, -1, -1, -1, -1, -1, -1, -1}
+// tailMask has the masks of AVX2 for what is left of 16 elements or fewer: those of n
+// elements begin at 16−n.
+var tailMask = [32]int64{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
 // Assembly can't be interrupted, so it gets at most this many elements, from 1
 // to 50 µs of work.

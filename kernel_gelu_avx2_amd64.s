@@ -246,7 +246,7 @@ tail:
 	JEQ  done
 	LEAQ       ·tailMask(SB), AX
 	NEGQ       CX
-	VMOVUPD    64(AX)(CX*8), Y14
+	VMOVUPD    128(AX)(CX*8), Y14
 	VMASKMOVPD (SI), Y14, Y0
 	GELU
 	VMASKMOVPD Y0, Y14, (DI)
@@ -281,10 +281,10 @@ tail:
 	JEQ  done
 	LEAQ       ·tailMask(SB), AX
 	NEGQ       CX
-	VMOVUPD    64(AX)(CX*8), Y14
+	VMOVUPD    128(AX)(CX*8), Y14
 	VMASKMOVPD (SI), Y14, Y0
 	GELUGRAD
-	VMOVUPD    64(AX)(CX*8), Y14
+	VMOVUPD    128(AX)(CX*8), Y14
 	VMASKMOVPD Y15, Y14, (DI)
 	VMASKMOVPD Y0, Y14, (BX)
 

@@ -5,6 +5,50 @@ import (
 	"testing"
 )
 
+// A step of an LSTM ahead gives the bits of its formulas by other functions, also with
+// the gates in the place of the sums and c in that of c before.
+func TestLSTMAheadKernel(t *testing.T) { kernelSets(t, testLSTMAheadKernel) }
+
+func testLSTMAheadKernel(t *testing.T) {
+	rng := testRand()
+	for _, n := range kernelSizes() {
+		sums, bias, before := wild(rng, 4*n, true), wild(rng, 4*n, true), wild(rng, n, true)
+		x, want := make([]float64, 4*n), make([]float64, 4*n)
+		vadd(x, sums, bias)
+		vsigmoid(want, x)
+		vtanh(want[2*n:3*n], x[2*n:3*n])
+		i, f, g, o := want[:n], want[n:2*n], want[2*n:3*n], want[3*n:]
+		wantC, wantH := make([]float64, n), make([]float64, n)
+		vmul(wantC, i, g)
+		vfma(wantC, f, before, wantC)
+		vtanh(wantH, wantC)
+		vmul(wantH, o, wantH)
+		for _, inPlace := range []bool{false, true} {
+			s, sDone := fenced(t, sums)
+			b, bDone := fenced(t, bias)
+			p, pDone := fenced(t, before)
+			z, zDone := fenced(t, make([]float64, 4*n))
+			c, cDone := fenced(t, make([]float64, n))
+			h, hDone := fenced(t, make([]float64, n))
+			if inPlace {
+				z, c = s, p
+			}
+			lstmAhead(z, s, b, p, c, h)
+			what := fmt.Sprintf("%d units, in place %t", n, inPlace)
+			checkBits(t, what+": gates", z, want)
+			checkBits(t, what+": c", c, wantC)
+			checkBits(t, what+": h", h, wantH)
+			checkBits(t, what+": bias", b, bias)
+			if !inPlace {
+				checkBits(t, what+": c before", p, before)
+			}
+			for _, done := range []func(){sDone, bDone, pDone, zDone, cDone, hDone} {
+				done()
+			}
+		}
+	}
+}
+
 // A step of an LSTM back gives the bits of its formulas by other functions, and
 // touches nothing else.
 func TestLSTMBackKernel(t *testing.T) { kernelSets(t, testLSTMBackKernel) }

@@ -16,8 +16,8 @@
 #define LAST8 \
 	LEAQ    ·tailMask(SB), AX \
 	NEGQ    CX                \
-	VMOVUPD 64(AX)(CX*8), Y14 \
-	VMOVUPD 96(AX)(CX*8), Y15
+	VMOVUPD 128(AX)(CX*8), Y14 \
+	VMOVUPD 160(AX)(CX*8), Y15
 
 // The lanes l = 0 … 31, in Y0 … Y7, from *a and back.
 #define LOADLANES \

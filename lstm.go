@@ -141,14 +141,31 @@ func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
 // gates turns the sums, which may be z, into the gates z, and sets c and h from them
 // and from c before, which may be c itself.
 func (l *LSTMLayer) gates(z, sums, before, c, h []float64) {
-	n := l.Hidden
-	vadd(sums, sums, l.rec.b.Value.Data)
-	vsigmoid(z[:2*n], sums[:2*n])
-	vtanh(z[2*n:3*n], sums[2*n:3*n])
-	vsigmoid(z[3*n:], sums[3*n:])
-	i, f, g, o := z[:n], z[n:2*n], z[2*n:3*n], z[3*n:]
+	lstmAhead(z, sums, l.rec.b.Value.Data, before[:l.Hidden], c, h)
+}
+
+// lstmAhead is gates with the bias.
+func lstmAhead(z, sums, bias, before, c, h []float64) {
+	n := len(before)
+	c, h = c[:n], h[:n]
+	z, sums, bias = z[:4*n], sums[:4*n], bias[:4*n]
+	j := lstmAheadFast(z, sums, bias, before, c, h)
+	if j == n {
+		return
+	}
+	for g := range 4 {
+		x, y := sums[g*n+j:(g+1)*n], z[g*n+j:(g+1)*n]
+		vadd(x, x, bias[g*n+j:])
+		if g == 2 {
+			vtanh(y, x)
+		} else {
+			vsigmoid(y, x)
+		}
+	}
+	i, f, g, o := z[j:n], z[n+j:2*n], z[2*n+j:3*n], z[3*n+j:]
+	c, h = c[j:], h[j:]
 	vmul(h, i, g)
-	vfma(c, f, before, h)
+	vfma(c, f, before[j:], h)
 	vtanh(h, c)
 	vmul(h, o, h)
 }
