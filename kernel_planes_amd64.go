@@ -32,6 +32,19 @@ func fillFast(z []float64, v float64) bool {
 	return true
 }
 
+// prefetch asks the first cache for x, which nobody has used for long. It changes
+// nothing.
+func prefetch(x []float64) {
+	if len(x) > 0 {
+		prefetchLines(&x[0], min(len(x), atOnce))
+	}
+}
+
+// prefetchLines is prefetch for n > 0 values.
+//
+//go:noescape
+func prefetchLines(x *float64, n int)
+
 // copyRowsAVX2 is copyRows for rows of at least 4 values.
 //
 //	for i := range rows {

@@ -137,3 +137,14 @@ last:
 	VMOVUPD Y0, (DI)(R11*8)
 	VZEROUPPER
 	RET
+
+// func prefetchLines(x *float64, n int)
+TEXT ·prefetchLines(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+line:
+	PREFETCHT0 (SI)
+	ADDQ       $64, SI
+	SUBQ       $8, CX
+	JG         line
+	RET

@@ -4,6 +4,8 @@ package nn
 
 // There are no kernels for planes but those in Go.
 
+func prefetch(x []float64) {}
+
 func copyRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool { return false }
 func addRowsFast(z []float64, zs int, x []float64, xs, rows, n int) bool  { return false }
 func fillFast(z []float64, v float64) bool                                { return false }

@@ -357,6 +357,9 @@ func (t *recurrentTask) forward(lo, hi int) {
 		}
 		t.sum(lo, hi, s)
 		for i := lo; i < hi; i++ {
+			if i+1 < hi {
+				t.prefetch(i+1, s)
+			}
 			y := t.state(i, s)
 			if t.pads(i, s) {
 				copy(y, t.h(i, s))
@@ -370,6 +373,18 @@ func (t *recurrentTask) forward(lo, hi int) {
 				copy(t.h(i, s+1), y)
 			}
 		}
+	}
+}
+
+// prefetch asks for what ahead and back of sample i at step s will use: the rows of
+// samples lie far apart, so the processor doesn't guess the next one.
+func (t *recurrentTask) prefetch(i, s int) {
+	prefetch(t.at(t.z, i, s))
+	if t.c != nil {
+		prefetch(t.at(t.c, i, s))
+	}
+	if t.u != nil {
+		prefetch(t.at(t.u, i, s))
 	}
 }
 
@@ -429,6 +444,9 @@ func (t *recurrentTask) backward(lo, hi int) {
 	n, w, m := t.r.hidden, t.r.gates*t.r.hidden, hi-lo
 	for s := t.r.steps - 1; s >= 0; s-- {
 		for i := lo; i < hi; i++ {
+			if i+1 < hi {
+				t.prefetch(i+1, s)
+			}
 			dh, d, z := t.dh.Row(i), t.d.Row(i), t.at(t.z, i, s)
 			if !t.alone || s+1 == t.r.steps {
 				vadd(dh, dh, t.at(t.dy, i, s))
