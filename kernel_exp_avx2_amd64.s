@@ -284,46 +284,57 @@
 	PLUS(64, P, Y10)                     \
 	PLUS(96, P, Y11)
 
-// MASKS sets Y12–Y15 for the first −CX of 16 elements.
-#define MASKS \
-	LEAQ ·tailMask+128(SB), AX         \
-	VMOVUPD (AX)(CX*8), Y12            \
-	VMOVUPD 32(AX)(CX*8), Y13          \
-	VMOVUPD 64(AX)(CX*8), Y14          \
-	VMOVUPD 96(AX)(CX*8), Y15
-
 // EACH sets CX elements at DI to F of those at SI. The last, less than 16, pass through
-// last.
+// memory. Masked stores take long: there is one at most.
 #define EACH(F) \
-	LEAQ       ·vectors(SB), R8   \
-	SUBQ       $16, CX            \
-	JLT        tail               \
-	PCALIGN    $32                \
-loop:                             \
-	F(SI)                         \
-	STORE(Y8, Y9, Y10, Y11, DI)   \
-	ADDQ       $128, SI           \
-	ADDQ       $128, DI           \
-	SUBQ       $16, CX            \
-	JGE        loop               \
-tail:                             \
-	ADDQ       $16, CX            \
-	JEQ        done               \
-	NEGQ       CX                 \
-	MASKS                         \
-	VMASKMOVPD (SI), Y12, Y0      \
-	VMASKMOVPD 32(SI), Y13, Y1    \
-	VMASKMOVPD 64(SI), Y14, Y2    \
-	VMASKMOVPD 96(SI), Y15, Y3    \
-	LEAQ       last-128(SP), BX   \
-	STORE(Y0, Y1, Y2, Y3, BX)     \
-	F(BX)                         \
-	MASKS                         \
-	VMASKMOVPD Y8, Y12, (DI)      \
-	VMASKMOVPD Y9, Y13, 32(DI)    \
-	VMASKMOVPD Y10, Y14, 64(DI)   \
-	VMASKMOVPD Y11, Y15, 96(DI)   \
-done:                             \
+	LEAQ       ·vectors(SB), R8     \
+	SUBQ       $16, CX              \
+	JLT        tail                 \
+	PCALIGN    $32                  \
+loop:                               \
+	F(SI)                           \
+	STORE(Y8, Y9, Y10, Y11, DI)     \
+	ADDQ       $128, SI             \
+	ADDQ       $128, DI             \
+	SUBQ       $16, CX              \
+	JGE        loop                 \
+tail:                               \
+	ADDQ       $16, CX              \
+	JEQ        done                 \
+	NEGQ       CX                   \
+	LEAQ       ·tailMask+128(SB), AX \
+	VMOVUPD    (AX)(CX*8), Y12      \
+	VMOVUPD    32(AX)(CX*8), Y13    \
+	VMOVUPD    64(AX)(CX*8), Y14    \
+	VMOVUPD    96(AX)(CX*8), Y15    \
+	VMASKMOVPD (SI), Y12, Y0        \
+	VMASKMOVPD 32(SI), Y13, Y1      \
+	VMASKMOVPD 64(SI), Y14, Y2      \
+	VMASKMOVPD 96(SI), Y15, Y3      \
+	LEAQ       last-128(SP), BX     \
+	STORE(Y0, Y1, Y2, Y3, BX)       \
+	F(BX)                           \
+	NEGQ       CX                   \
+	TESTQ      $8, CX               \
+	JEQ        four                 \
+	VMOVUPD    Y8, (DI)             \
+	VMOVUPD    Y9, 32(DI)           \
+	VMOVAPD    Y10, Y8              \
+	VMOVAPD    Y11, Y9              \
+	ADDQ       $64, DI              \
+four:                               \
+	TESTQ      $4, CX               \
+	JEQ        one                  \
+	VMOVUPD    Y8, (DI)             \
+	VMOVAPD    Y9, Y8               \
+	ADDQ       $32, DI              \
+one:                                \
+	ANDQ       $3, CX               \
+	JEQ        done                 \
+	NEGQ       CX                   \
+	VMOVUPD    (AX)(CX*8), Y12      \
+	VMASKMOVPD Y8, Y12, (DI)        \
+done:                               \
 	VZEROUPPER
 
 // func vexpAVX2(y, x []float64)
