@@ -62,6 +62,22 @@ func ExampleAttention() {
 	// 2 false
 }
 
+// Attention alone sees no order: the steps reversed have the same mean. With rotary
+// positions it does.
+func ExampleAttentionLayer_WithRotary() {
+	x := nn.NewMatrix(2, 12,
+		1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6,
+		9, 8, 7, 6, 5, 6, 7, 8, 1, 2, 3, 4)
+	for _, attention := range []*nn.AttentionLayer{nn.Attention(2), nn.Attention(2).WithRotary()} {
+		net := nn.New(rand.NewPCG(1, 2), nn.Input(3, 4), attention, nn.MeanSteps())
+		y := net.Predict(x)
+		fmt.Println(y.RowRange(0, 1).Equal(y.RowRange(1, 2), 1e-9))
+	}
+	// Output:
+	// true
+	// false
+}
+
 // The first three steps of a sequence attend to all ten of it: the branches of Concat
 // give the queries and the rest.
 func ExampleCrossAttention() {
