@@ -29,6 +29,7 @@ type Network struct {
 	in     Shape
 	shapes []Shape // of the layers' outputs
 	params []*Param
+	sizes  [][2]int // of their values
 
 	src rand.Source
 	rng *rand.Rand // of src
@@ -80,7 +81,11 @@ func newNetwork(src rand.Source, in Shape, layers Layers, init bool) (*Network, 
 	n.rows = min(max(1<<18/widest, 16), 1024)
 	n.params = n.layers.Params()
 	for _, q := range n.params {
+		if q.Value == nil {
+			return nil, fmt.Errorf("parameter %q has no value", q.Name)
+		}
 		q.owned = true
+		n.sizes = append(n.sizes, [2]int{q.Value.Rows, q.Value.Cols})
 	}
 	names := map[string]bool{}
 	for _, q := range n.params {
@@ -131,11 +136,14 @@ func checkOnce(ls Layers, seen map[Layer]bool) error {
 }
 
 // checkBuilt panics if a layer was built again, for something else, after n was,
-// or if n was not built at all.
+// if n was not built at all, or if a parameter has lost its size.
 func (n *Network) checkBuilt(op string) {
 	n.checkMade(op)
 	if !slices.Equal(n.layers.Params(), n.params) {
 		panic("nn: " + op + ": layers of the network were built again, by New or TestLayer; give them Layers.Clone")
+	}
+	for i, size := range n.sizes {
+		n.params[i].of(size[0], size[1])
 	}
 }
 
@@ -217,10 +225,9 @@ func (n *Network) out() Shape {
 	return n.in
 }
 
-// isNil reports whether l is nil, or a nil pointer of a layer's type, which only
-// reflection can tell.
-func isNil(l Layer) bool {
-	v := reflect.ValueOf(l)
+// isNil reports whether x is nil, or a nil pointer, which only reflection can tell.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
@@ -240,7 +247,8 @@ func (n *Network) Prefix(k int) *Network {
 		panic(fmt.Sprintf("nn: Prefix: %d layers of %d", k, len(n.layers)))
 	}
 	layers := n.layers[:k:k]
-	return &Network{layers: layers, in: n.in, shapes: n.shapes[:k], params: layers.Params(), src: n.src, rng: n.rng, rows: n.rows}
+	params := layers.Params()
+	return &Network{layers: layers, in: n.in, shapes: n.shapes[:k], params: params, sizes: n.sizes[:len(params)], src: n.src, rng: n.rng, rows: n.rows}
 }
 
 // String returns a table of the layers, their output shapes and numbers of

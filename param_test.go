@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -67,6 +68,17 @@ func TestParamSize(t *testing.T) {
 					q.Value = m
 					wantMisfit(t, name+": Predict", sizes, func() { net.Predict(x) })
 					wantMisfit(t, name+": Step", sizes, func() { trainer.Step(x, y) })
+					for op, f := range map[string]func(){
+						"Save":      func() { net.Save(io.Discard) },
+						"Trainer":   func() { trainer.Save(io.Discard) },
+						"WriteONNX": func() { net.WriteONNX(io.Discard) },
+						"WriteGo":   func() { net.WriteGo(io.Discard, "p", "f") },
+						"Export":    func() { net.Export(Mapping{}) },
+						"Clone":     func() { net.Clone() },
+						"Session":   func() { NewSession(net) },
+					} {
+						wantMisfit(t, name+": "+op, sizes, f)
+					}
 					if session != nil {
 						session.Reset()
 						wantMisfit(t, name+": Session", sizes, func() { session.Step(NewMatrix(batch, session.width)) })
@@ -101,6 +113,26 @@ func TestLayersNotBuilt(t *testing.T) {
 	for _, c := range parameterized {
 		l := c.layers()[0]
 		wantMisfit(t, describe(l), "not built", func() { l.Forward(new(Pass), NewMatrix(1, c.in.Size())) })
+	}
+}
+
+// An emptyLayer has a parameter without a value.
+type emptyLayer struct{ liarLayer }
+
+func (emptyLayer) Params() []*Param { return []*Param{{Name: "weight"}} }
+
+// A poorLoss is a loss by pointer.
+type poorLoss struct{ Loss }
+
+func TestNilParts(t *testing.T) {
+	wantMisfit(t, "New", `"weight" has no value`, func() { New(testRand(), Input(2), emptyLayer{}) })
+	x, y := NewMatrix(1, 2), NewMatrix(1, 3)
+	for want, trainer := range map[string]*Trainer{
+		"Optimizer is a nil *nn.Adam": {Optimizer: (*Adam)(nil)},
+		"Loss is a nil *nn.poorLoss":  {Optimizer: &Adam{}, Loss: (*poorLoss)(nil)},
+	} {
+		trainer.Net = New(testRand(), Input(2), Dense(3))
+		wantMisfit(t, "Step", want, func() { trainer.Step(x, y) })
 	}
 }
 

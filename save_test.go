@@ -342,7 +342,7 @@ func TestLoadRejects(t *testing.T) {
 		{"build huge", bad("huge"), "[2]", nil, "the layers panic: "},
 		{"params panic", bad("params panic"), "[2]", nil, "the layers panic: params panic"},
 		{"nil param", bad("nil param"), "[2]", nil, "the layers panic: runtime error"},
-		{"nil value", bad("nil value"), "[2]", shapes{"x": {1, 1}}, "the layers panic: runtime error"},
+		{"nil value", bad("nil value"), "[2]", shapes{"x": {1, 1}}, `parameter "x" has no value`},
 		{"does not fit", "[" + dense3 + "]", "[2,2,2]", good, "layer 0: Dense(3): input is (2, 2, 2); put Flatten before it"},
 		{"missing", "[" + dense3 + "]", "[2]", shapes{"0.weight": {2, 3}}, `tensor "0.bias" is missing`},
 		{"left over", "[" + dense3 + "]", "[2]", shapes{"0.weight": {2, 3}, "0.bias": {1, 3}, "y": {1, 1}, "x": {1, 1}}, `tensor "x" belongs to no layer`},

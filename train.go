@@ -175,6 +175,12 @@ func (t *Trainer) setup() {
 		return
 	}
 	t.Net.checkBuilt("Trainer")
+	if isNil(t.Optimizer) {
+		panic(fmt.Sprintf("nn: Trainer: Optimizer is a nil %T", t.Optimizer))
+	}
+	if t.Loss != nil && isNil(t.Loss) {
+		panic(fmt.Sprintf("nn: Trainer: Loss is a nil %T", t.Loss))
+	}
 	t.net, t.params, t.layers, t.byLayer = t.Net, t.Net.params, t.Net.layers, nil
 	for n := len(t.layers); n > 0; n = len(t.layers) {
 		inner, ok := t.layers[n-1].(Layers)
