@@ -284,7 +284,7 @@
 	PLUS(64, P, Y10)                     \
 	PLUS(96, P, Y11)
 
-// MASKS sets Y12–Y15 for the first −CX of 16 elements.
+// MASKS sets Y12–Y15 for the first −CX of 16 elements, by AX.
 #define MASKS \
 	LEAQ ·tailMask+128(SB), AX         \
 	VMOVUPD (AX)(CX*8), Y12            \
@@ -292,8 +292,8 @@
 	VMOVUPD 64(AX)(CX*8), Y14          \
 	VMOVUPD 96(AX)(CX*8), Y15
 
-// EACH sets CX elements at DI to F of those at SI. The last, less than 16, pass through
-// last.
+// EACH sets CX elements at DI to F of those at SI. The last, fewer than 16, pass through
+// last, which is on the stack, with zeros behind them.
 #define EACH(F) \
 	LEAQ       ·vectors(SB), R8   \
 	SUBQ       $16, CX            \
