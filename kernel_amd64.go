@@ -7,7 +7,7 @@ package nn
 var tailMask = [32]int64{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
 // Assembly can't be interrupted, so it gets at most this many elements, from 1
-// to 50 µs of work.
+// to 200 µs of work.
 const atOnce = 1 << 14
 
 // Each …Fast does what the kernel of that name does and returns true, or does

@@ -284,8 +284,9 @@
 	PLUS(64, P, Y10)                     \
 	PLUS(96, P, Y11)
 
-// EACH sets CX elements at DI to F of those at SI. The last, less than 16, pass through
-// memory. Masked stores take long: there is one at most.
+// EACH sets CX elements at DI to F of those at SI. The last, fewer than 16, pass through
+// last, which is on the stack, with zeros behind them. Masked stores take long: there is
+// one at most.
 #define EACH(F) \
 	LEAQ       ·vectors(SB), R8     \
 	SUBQ       $16, CX              \

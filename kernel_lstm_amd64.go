@@ -2,8 +2,8 @@
 
 package nn
 
-// lstmAheadFast does the first units of lstmAhead, and returns how many. With AVX-512 its
-// functions one by one take vectors of eight.
+// lstmAheadFast does the first units of lstmAhead, and returns how many. With AVX-512 it
+// does none: there the functions of lstmAhead take vectors of eight, one by one.
 func lstmAheadFast(z, sums, bias, before, c, h []float64) int {
 	if !useAVX2 || useAVX512 {
 		return 0
