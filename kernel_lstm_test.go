@@ -49,6 +49,30 @@ func testLSTMAheadKernel(t *testing.T) {
 	}
 }
 
+// A step ahead panics if a slice is too short, and doesn't go beyond it.
+func TestLSTMAheadShort(t *testing.T) {
+	kernelSets(t, func(t *testing.T) {
+		const n = 32
+		for short := range 5 {
+			var x [5][]float64
+			for k, size := range []int{4 * n, 4 * n, 4 * n, n, n} {
+				if k == short {
+					size--
+				}
+				x[k] = make([]float64, size)
+			}
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("slice %d too short: no panic", short)
+					}
+				}()
+				lstmAhead(x[0], x[1], x[2], make([]float64, n), x[3], x[4])
+			}()
+		}
+	})
+}
+
 // A step of an LSTM back gives the bits of its formulas by other functions, and
 // touches nothing else.
 func TestLSTMBackKernel(t *testing.T) { kernelSets(t, testLSTMBackKernel) }
