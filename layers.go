@@ -127,7 +127,7 @@ type Param struct {
 	// around it prefixes its place in the network: "3.0.weight".
 	Name string
 
-	Value *Matrix
+	Value *Matrix // of the size that it has after Build: layers panic at another
 	Grad  *Matrix // ∂L/∂Value, summed over calls of Backward; nil before training
 
 	Frozen  bool // not to be changed by an optimizer

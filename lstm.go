@@ -138,13 +138,13 @@ func (l *LSTMLayer) ahead(t *recurrentTask, i, s int) {
 	l.gates(z, sums, t.cBefore(i, s), t.at(t.c, i, s), y)
 }
 
-// gates turns the sums, which may be z, into the gates z, and sets c and h from them
-// and from c before, which may be c itself.
+// gates is lstmAhead with the layer's bias.
 func (l *LSTMLayer) gates(z, sums, before, c, h []float64) {
 	lstmAhead(z, sums, l.rec.b.Value.Data, before[:l.Hidden], c, h)
 }
 
-// lstmAhead is gates with the bias.
+// lstmAhead adds the bias to the sums, which may be z, turns them into the gates z, and
+// sets c and h from them and from c before, which may be c itself.
 func lstmAhead(z, sums, bias, before, c, h []float64) {
 	n := len(before)
 	c, h = c[:n], h[:n]

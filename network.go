@@ -39,9 +39,9 @@ type Network struct {
 }
 
 // New builds a network of the given layers for samples of shape in, with
-// initial parameters drawn from src. It panics if the layers do not fit, or if
-// one occurs twice. (To test layers that are not known to fit, call
-// [Layers.Build].)
+// initial parameters drawn from src. It panics if the layers do not fit, if one
+// occurs twice, or if a parameter has no value. (To test layers that are not known to
+// fit, call [Layers.Build].)
 //
 // A layer stands in one place of one network. New panics if one is part of
 // another network already; [Layers.Clone] copies it. How to take over trained

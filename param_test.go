@@ -75,6 +75,7 @@ func TestParamSize(t *testing.T) {
 						"WriteGo":   func() { net.WriteGo(io.Discard, "p", "f") },
 						"Export":    func() { net.Export(Mapping{}) },
 						"Clone":     func() { net.Clone() },
+						"Prefix":    func() { net.Prefix(len(net.layers)).Save(io.Discard) },
 						"Session":   func() { NewSession(net) },
 					} {
 						wantMisfit(t, name+": "+op, sizes, f)
